@@ -1,0 +1,40 @@
+"""The web application: routers, problems and what stands around every request, joined to an open shop."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from api import commands, openapi, ops, problems, queries
+from api.edge import Edge
+from api.watching import Watching
+from api.wiring import Shop, open_shop
+from infrastructure.settings import Settings
+
+VERSION = "0.1.0"
+DESCRIPTION = """A headless shop that keeps a book of original entry: every change is a fact, and every figure can be
+traced to the facts behind it. Commands answer with `Commit-Position`; queries take `Min-Position` to read what was
+just written. Errors are `application/problem+json`. Amounts are integer minor units."""
+
+
+def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
+    """The app in front of an open shop; without one, it opens its own when it is started, and drains it at the end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.shop = shop or await stack.enter_async_context(
+                open_shop(settings, workers=settings.workers_in_process)
+            )
+            yield
+
+    app = FastAPI(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
+    problems.install(app)
+    openapi.install(app)
+    for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
+        app.include_router(router)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes)
+    app.add_middleware(Watching)
+    return app

@@ -1,0 +1,70 @@
+"""The command line, `daybook`: every command in a small file of its own, opened by the same wiring as the service."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from rich.text import Text
+
+from api.cli import (
+    bench,
+    demo,
+    events,
+    importing,
+    migrate,
+    openapi,
+    parked,
+    projections,
+    replay,
+    report,
+    serve,
+    user,
+    verify,
+    worker,
+)
+from api.cli.outcome import ExitCode, explained
+from api.cli.output import errors
+
+app = typer.Typer(
+    name="daybook",
+    help="A shop that keeps a book of original entry: every change is a fact, every figure can be traced.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Tracebacks are for the log, and must not show what is in variables.
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(worker.worker)
+app.command()(demo.demo)
+app.command()(verify.verify)
+app.command()(openapi.openapi)
+app.command()(bench.bench)
+app.add_typer(migrate.app, name="migrate")
+app.add_typer(importing.app, name="import")
+app.add_typer(replay.app, name="replay")
+app.add_typer(events.app, name="events")
+app.add_typer(projections.app, name="projections")
+app.add_typer(parked.app, name="parked")
+app.add_typer(report.app, name="report")
+app.add_typer(user.app, name="user")
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code; see `ExitCode`."""
+    try:
+        app(args=list(arguments), prog_name="daybook")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.OK
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        code, line = known
+        errors().print(Text(f"daybook: {line}", style="red"), soft_wrap=True)
+        return code
+    return ExitCode.OK

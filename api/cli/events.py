@@ -1,0 +1,78 @@
+"""`daybook events`: the book itself, fact by fact."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.opening import in_shop, tool_settings
+from api.cli.outcome import Misused
+from api.cli.output import AsJson, clock, say
+
+if TYPE_CHECKING:
+    from api.wiring import Shop
+    from infrastructure.codec import StoredFact
+
+NEWEST = 20
+PAGE_FACTS = 500
+POLL_S = 1.0
+
+app = typer.Typer(help="The book itself, fact by fact.", no_args_is_help=True)
+
+
+@app.callback()
+def events() -> None:
+    """Keeps `tail` a command of its own."""
+
+
+@app.command()
+def tail(
+    after: Annotated[
+        int | None, typer.Option(min=0, help=f"Begin behind this position; by default, with the newest {NEWEST}.")
+    ] = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="Only facts of this type; may be repeated.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print facts in the order of the book, one a line."""
+    from events import EVENT_TYPES
+
+    if unknown := set(types or ()) - EVENT_TYPES.keys():
+        raise Misused(f"--type: there is no {', '.join(sorted(unknown))}; known are {', '.join(sorted(EVENT_TYPES))}")
+    in_shop(lambda shop: _tail(shop, after, types or (), follow, as_json), tool_settings())
+
+
+async def _tail(shop: "Shop", after: int | None, types: Sequence[str], follow: bool, as_json: bool) -> None:
+    position = await _before_newest(shop, types) if after is None else after
+    while True:
+        head = await shop.store.head()
+        while facts := await shop.store.stored_all(position, limit=PAGE_FACTS, types=types):
+            for fact in facts:
+                _print(fact, as_json)
+            position = facts[-1].id
+        position = max(position, head)
+        if not follow:
+            return
+        await shop.positions.reach("head", position + 1, POLL_S)
+
+
+async def _before_newest(shop: "Shop", types: Sequence[str]) -> int:
+    """The position behind which the newest facts stand: looked for in ever longer ends of the book."""
+    head = await shop.store.head()
+    length = NEWEST
+    while length < head:
+        found = await shop.store.stored_all(head - length, limit=PAGE_FACTS, types=types)
+        if len(found) >= NEWEST:
+            return found[-NEWEST].id - 1
+        length *= 4
+    return 0
+
+
+def _print(fact: "StoredFact", as_json: bool) -> None:
+    from infrastructure.event_json import event_json
+
+    if as_json:
+        typer.echo(event_json(fact))
+    else:
+        where = f"{fact.originator_id}@{fact.originator_version}"
+        say(f"{fact.id:>8}  {clock(fact.occurred_at)}  {fact.topic:<18} {where}  {fact.state.decode()}")

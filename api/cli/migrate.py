@@ -1,0 +1,91 @@
+"""`daybook migrate`: the database's schema, up, down, and where it is."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from api.cli.opening import run, tool_settings
+from api.cli.outcome import ExitCode, Misused
+from api.cli.output import AsJson, say, say_json
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Bring the database to this build's schema.")
+
+Revision = Annotated[str, typer.Argument(help="Such as 0002; `head` is the newest, `base` is before the first.")]
+
+
+@app.callback(invoke_without_command=True)
+def migrate(context: typer.Context) -> None:
+    """Bring the database to this build's schema; alone, the same as `migrate up`."""
+    if context.invoked_subcommand is None:
+        up("head")
+
+
+@app.command()
+def up(revision: Revision = "head") -> None:
+    """Run what is missing, all of it in one transaction."""
+    from infrastructure import migrations
+
+    before, after = _moved(lambda url: migrations.upgrade(url, revision))
+    say(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
+
+
+@app.command()
+def down(
+    revision: Revision, yes: Annotated[bool, typer.Option("--yes", help="Do not ask: data will be lost.")] = False
+) -> None:
+    """Take back everything after a revision, and with it the data that it holds."""
+    from infrastructure import migrations
+
+    if not yes and not sys.stdin.isatty():
+        raise Misused("migrating down loses data: say --yes if that is what you want")
+    if not yes:
+        typer.confirm(f"Take back everything after {revision}, with the data it holds?", abort=True)
+    before, after = _moved(lambda url: migrations.downgrade(url, revision))
+    say(f"Migrated from {before} to {after}.")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Which revision the database is at, and which this build needs. Exit code 1 if they differ."""
+    from infrastructure import migrations
+
+    found, needed = _at(_current), migrations.newest()
+    if as_json:
+        say_json({"database": found, "build": needed, "up_to_date": found == needed})
+    else:
+        say(f"The database is at revision {found or 'none'}, this build needs {needed}.")
+    if found != needed:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+async def _current(url: str) -> str | None:
+    from infrastructure import migrations
+
+    return await migrations.current(url)
+
+
+def _moved(move: Callable[[str], Awaitable[None]]) -> tuple[str, str]:
+    async def moved(url: str) -> tuple[str, str]:
+        before = await _current(url)
+        await move(url)
+        return before or "nothing", await _current(url) or "nothing"
+
+    return _at(moved)
+
+
+def _at(work: Callable[[str], Awaitable[T]]) -> T:
+    """Do `work` with the URL of the database, which may have no schema yet."""
+    from api.wiring import urls_of
+    from infrastructure.embedded import open_servers
+
+    settings = tool_settings()
+
+    async def there() -> T:
+        async with open_servers(*urls_of(settings), settings.data_dir) as servers:
+            return await work(servers.database_url)
+
+    return run(there(), settings)

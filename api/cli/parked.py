@@ -1,0 +1,79 @@
+"""`daybook parked`: what could not be projected, and what to do about it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.opening import in_shop, tool_settings
+from api.cli.outcome import ExitCode
+from api.cli.output import AsJson, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from api.wiring import Shop
+    from queries.parked import ParkedFact
+
+app = typer.Typer(help="Facts that a projection could not take.", no_args_is_help=True)
+
+Id = Annotated[int, typer.Argument(help="As `daybook parked list` shows it.")]
+
+
+@app.command("list")
+def list_parked(as_json: AsJson = False) -> None:
+    """What waits, oldest first. Exit code 1 if anything does."""
+    facts = in_shop(_parked, tool_settings())
+    if as_json:
+        say_json({"data": facts})
+    else:
+        say_table(
+            ("id", "projection", "key", "position", "fact", "tries", "error"),
+            [
+                (f.id, f.projection, f.key, f.position, f.type, f.attempts, f.error or "waits behind an earlier one")
+                for f in facts
+            ],
+            right=("id", "position", "tries"),
+        )
+    if facts:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+@app.command()
+def retry(parked_id: Id) -> None:
+    """Try the queue of this fact's key again, in order. Exit code 1 if some of it still fails."""
+
+    async def work(shop: "Shop") -> int:
+        from infrastructure import parking
+
+        return len((await parking.retry(shop.pool, shop.store, parked_id, shop.cache)).parked)
+
+    _told(in_shop(work, tool_settings()))
+
+
+@app.command()
+def skip(parked_id: Id, reason: Annotated[str, typer.Option(help="Why; it goes into the book.")]) -> None:
+    """Leave a fact that failed out of its projection and go on with what waits behind it."""
+
+    async def work(shop: "Shop") -> int:
+        from events.store import Metadata
+        from infrastructure import parking
+
+        metadata = Metadata(actor="cli", command="SkipFact")
+        folded = await parking.skip(
+            shop.pool, shop.store, shop.handler, parked_id, shop.cache, reason=reason, metadata=metadata
+        )
+        return len(folded.parked)
+
+    _told(in_shop(work, tool_settings()))
+
+
+async def _parked(shop: "Shop") -> "list[ParkedFact]":
+    from queries.parked import PARKED, from_row
+    from queries.rows import Window
+
+    part = await PARKED.part(shop.pool, Window(1_000), {})
+    return [from_row(row) for row in part.rows]
+
+
+def _told(left: int) -> None:
+    say(f"{left} still wait." if left else "Done: nothing of this key waits any more.")
+    if left:
+        raise typer.Exit(ExitCode.REFUSED)

@@ -1,0 +1,123 @@
+"""`daybook projections`: how far the read side is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import rich.progress
+import typer
+
+from api.cli.opening import in_shop, tool_settings
+from api.cli.outcome import ExitCode, Misused, Refused
+from api.cli.output import AsJson, errors, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from api.wiring import Shop
+    from infrastructure.rebuild import Progress, Rebuilt
+    from projections.projection import Projection
+    from queries.projection import ProjectionState
+
+app = typer.Typer(help="How far the read side is, and making it anew.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="As `daybook projections status` shows it.")]
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Each projection's position, and how many facts it has yet to see. Exit code 1 if one of them is stuck."""
+    states = in_shop(_states, tool_settings())
+    if as_json:
+        say_json({"data": states})
+    else:
+        say_table(
+            ("projection", "position", "behind", "since s", "ready in s", "parked", "worker", "error"),
+            [
+                (
+                    state.name,
+                    state.position,
+                    state.lag,
+                    f"{state.lag_s:.1f}",
+                    "-" if state.eta_s is None else f"{state.eta_s:.1f}",
+                    state.parked,
+                    state.owner if state.running else "-",
+                    state.last_error,
+                )
+                for state in states
+            ],
+            right=("position", "behind", "since s", "ready in s", "parked"),
+        )
+    if any(state.troubled for state in states):
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+async def _states(shop: "Shop") -> "Sequence[ProjectionState]":
+    from queries.projection import projections
+
+    return await projections(shop.pool)
+
+
+@app.command()
+def rebuild(
+    name: Name, diff: Annotated[bool, typer.Option(help="Say which rows were not as the facts say.")] = False
+) -> None:
+    """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped."""
+    projection = _named(name)
+    rebuilt = in_shop(lambda shop: _rebuilt(shop, projection, diff), tool_settings())
+    say(f"{name} stands at position {rebuilt.position}, rebuilt in {rebuilt.seconds:.1f} s.")
+    if rebuilt.parked:
+        say(f"{rebuilt.parked} facts are parked: see `daybook parked list`.", style="yellow")
+    if rebuilt.different is not None:
+        say(f"{rebuilt.different} rows were different.", style="yellow" if rebuilt.different else "")
+        for key in rebuilt.examples:
+            say(f"  {key}")
+
+
+@app.command()
+def rollback(name: Name) -> None:
+    """Put the table that the last rebuild replaced back; brought up to date."""
+    projection = _named(name)
+
+    async def work(shop: "Shop") -> None:
+        from infrastructure.rebuild import roll_back
+
+        try:
+            await roll_back(shop.pool, shop.store, projection)
+        except LookupError as missing:
+            raise Refused(str(missing)) from None
+
+    in_shop(work, tool_settings())
+    say(f"The earlier table of {name} is back.")
+
+
+async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "Rebuilt":
+    from infrastructure.rebuild import RebuildRunning
+    from infrastructure.rebuild import rebuild as rebuild_table
+
+    out = errors()
+    columns = (*rich.progress.Progress.get_default_columns(), rich.progress.TextColumn("{task.fields[rate]}"))
+    with rich.progress.Progress(*columns, console=out, disable=not out.is_terminal) as bar:
+        task = bar.add_task(projection.name, rate="")
+
+        def on_progress(progress: "Progress") -> None:
+            rate = f"{progress.facts_per_s:,.0f} facts/s"
+            bar.update(task, completed=progress.position, total=progress.head, rate=rate)
+
+        try:
+            return await rebuild_table(
+                shop.pool,
+                shop.store,
+                projection,
+                owner=f"{shop.owner}:rebuild",
+                compare=diff,
+                on_progress=on_progress,
+            )
+        except RebuildRunning:
+            raise Refused(f"{projection.name} is being rebuilt by someone else") from None
+
+
+def _named(name: str) -> "Projection[Any]":
+    from projections import PROJECTIONS
+
+    for projection in PROJECTIONS:
+        if projection.name == name:
+            return projection
+    raise Misused(f"there is no projection {name}: {', '.join(each.name for each in PROJECTIONS)}")

@@ -1,0 +1,144 @@
+"""From a request to a handled command and back: metadata, idempotency, expected versions, and the answer's headers."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from api.depending import on_the_loop
+from api.edge import trace_of
+from api.problems import Problem
+from api.security import Visitor
+from api.wiring import Shop
+from commands import Command
+from commands.decider import Ref
+from commands.handler import Done, Once
+from commands.rejections import VersionMismatch
+from events.store import Metadata
+
+Answer = Callable[[Done], Mapping[str, Any]]
+
+
+class Changed(BaseModel):
+    """What a command was about, and the version that it is at now."""
+
+    id: Annotated[str, Field(examples=["ord_01h455vb4pex5vsknk084sn02q"])]
+    version: Annotated[int, Field(examples=[3])]
+
+
+class Handling:
+    """Handles the command of one request. An endpoint says which thing it is about and how the answer looks."""
+
+    def __init__(
+        self,
+        request: Request,
+        principal: Visitor,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$",
+                description="Makes the command happen once, however often it is sent.",
+                examples=["3f1c9a50-checkout-1"],
+            ),
+        ] = None,
+        if_match: Annotated[
+            str | None, Header(description='The version you have seen, as in `ETag`: `"3"`.', examples=['"3"'])
+        ] = None,
+    ) -> None:
+        self._request, self._principal = request, principal
+        self._key, self._if_match = idempotency_key, if_match
+        self.shop: Shop = request.app.state.shop
+
+    async def __call__(
+        self,
+        *commands: Command,
+        about: Ref[Any],
+        status: int = 200,
+        answer: Answer | None = None,
+        location: str | None = None,
+        actor: str | None = None,
+        keyed: bool = True,
+    ) -> Response:
+        """Handle it, and answer with `Commit-Position` and the `ETag` of what it is about. Raises what Handler does.
+
+        `keyed=False` is for callers who cannot be told apart yet, and for answers that hold a secret."""
+        identity = about.stream.removeprefix(f"{about.fold.category}-")
+        written = answer or (lambda done: {"id": identity, "version": done.versions[about.stream]})
+
+        def packed(done: Done) -> bytes:
+            head = f"{status} {done.versions.get(about.stream, 0)} {location or ''}\n"
+            return head.encode() + JSONResponse(jsonable_encoder(written(done))).body
+
+        metadata = self.metadata(type(commands[0]).__name__, actor)
+        expected = {about: self._expected_version()} if self._if_match is not None else {}
+        once = await self._once(packed) if self._key is not None and keyed else None
+        try:
+            done = await self.shop.handler(*commands, metadata=metadata, once=once, expected=expected)
+        except VersionMismatch as mismatch:
+            raise await self._explained(mismatch, about) from None
+        if done.replayed is not None:
+            return _unpacked(done.replayed, done.position, replayed=True)
+        return _unpacked(packed(done), done.position)
+
+    def require_key(self) -> None:
+        """For commands that must not happen twice by accident."""
+        if self._key is None:
+            raise Problem(
+                400,
+                "idempotency_key_required",
+                "Send an Idempotency-Key header: a fresh unique string for this command, the same when you repeat it.",
+            )
+
+    def metadata(self, command: str, actor: str | None = None) -> Metadata:
+        request_id = self._request.scope["request_id"]
+        return Metadata(
+            actor=actor or (self._principal.user_id if self._principal else "guest"),
+            command=command,
+            correlation_id=request_id,
+            request_id=request_id,
+            traceparent=trace_of(self._request.scope["headers"]),
+        )
+
+    async def _once(self, packed: Callable[[Done], bytes]) -> Once:
+        """The key counts for this caller and this route; the hash covers all that the command was made from."""
+        principal = self._principal.user_id if self._principal else self._request.headers.get("x-cart-token", "guest")
+        route = f"{self._request.method} {self._request.scope['route'].path}"
+        scope = hashlib.sha256(f"{principal}\n{route}\n{self._key}".encode()).hexdigest()
+        content = hashlib.sha256(self._request.url.path.encode() + b"\n" + await self._request.body())
+        return Once(scope, content.digest(), packed)
+
+    def _expected_version(self) -> int:
+        match = re.fullmatch(r'"(\d{1,9})"', self._if_match or "")
+        if match is None:
+            raise Problem(400, "bad_request", 'If-Match takes one version as the ETag gave it, such as "3".')
+        return int(match[1])
+
+    async def _explained(self, mismatch: VersionMismatch, about: Ref[Any]) -> Problem:
+        """Say what the caller has not seen."""
+        missed = await self.shop.store.stored_stream(about.stream, after=mismatch.details["expected_version"], limit=50)
+        intervening = [
+            {"version": fact.originator_version, "type": fact.topic, "recorded_at": fact.recorded_at.isoformat()}
+            for fact in missed
+        ]
+        return Problem(412, mismatch.code, mismatch.detail, **mismatch.details, intervening_events=intervening)
+
+
+Handle = Annotated[Handling, Depends(on_the_loop(Handling))]
+
+
+def _unpacked(packed: bytes, position: int, *, replayed: bool = False) -> Response:
+    head, _, body = packed.partition(b"\n")
+    status, version, location = head.decode().split(" ", 2)
+    headers = {"Commit-Position": str(position)}
+    if version != "0":
+        headers["ETag"] = f'"{version}"'
+    if location:
+        headers["Location"] = location
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(body, int(status), headers, media_type="application/json")

@@ -1,0 +1,189 @@
+"""Errors as RFC 9457 problem details, made in one place. A client can never cause a 500."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from commands.handler import KeyInFlight, KeyReused
+from commands.rejections import LimitExceeded, NotFound, Rejected, VersionMismatch
+from events.store import AppendRefused, StoreBusy, Unacknowledged
+from infrastructure.database import BAD_INPUT, UNREACHABLE
+
+RETRY_AFTER_S = "1"
+
+CATALOG: dict[str, tuple[str, str]] = {
+    "bad_request": ("Bad request", "The request cannot be read."),
+    "cart_empty": ("The cart is empty", "There is nothing to order."),
+    "conflict": ("Conflict", "The request does not fit the present state."),
+    "email_taken": ("Address in use", "There is an account with this e-mail address."),
+    "forbidden": ("Forbidden", "You are signed in, but may not do this."),
+    "idempotency_key_in_flight": ("Under way", "The first request with this Idempotency-Key has not ended yet."),
+    "idempotency_key_required": ("Idempotency-Key missing", "This command must carry an Idempotency-Key header."),
+    "idempotency_key_reused": ("Idempotency-Key reused", "The key belongs to another request. Use a fresh one."),
+    "internal_error": ("Internal error", "Our fault. The request id finds it in the logs."),
+    "invalid_credentials": ("Wrong address or password", "Sign in again with the right ones."),
+    "invalid_cursor": ("Not one of our cursors", "Take cursors from `page` as they are, with the same filters."),
+    "invalid_transition": ("Not in this state", "`allowed` lists what can be done instead."),
+    "limit_exceeded": ("Beyond a limit", "The shop keeps no books about numbers this large."),
+    "malformed_json": ("Malformed JSON", "The body is not a JSON document in UTF-8."),
+    "method_not_allowed": ("Method not allowed", "This path exists, but not with this method."),
+    "name_taken": ("Name in use", "A SKU or slug belongs to one thing only."),
+    "not_acceptable": ("Not acceptable", "The answer is not to be had in this media type."),
+    "not_for_sale": ("Not for sale", "The product is not active, or has no price in this currency."),
+    "not_found": ("Not found", "It does not exist, or is not yours to see."),
+    "not_sealed": ("Not sealed yet", "A fact gets its seal some seconds after it was recorded. Ask again."),
+    "out_of_stock": ("Out of stock", "`items` says what was asked for and what is left."),
+    "payload_too_large": ("Body too large", "The request body is beyond the limit."),
+    "payment_under_way": ("Being paid", "Wait for the outcome of `payment_id` before you try another way to pay."),
+    "price_changed": ("The price has changed", "Show the shopper the new total and ask again."),
+    "projection_behind": ("Not there yet", "The read side has not reached Min-Position in time. Ask again."),
+    "stock_would_go_negative": ("Not that much there", "An adjustment may not take away what is reserved."),
+    "too_many_requests": ("Too many requests", "Slow down."),
+    "unacknowledged": ("Outcome unknown", "It may have happened. Repeat it with the same Idempotency-Key to learn."),
+    "unauthorized": ("Sign in first", "This needs a valid access token."),
+    "unavailable": ("Busy", "Nothing has happened. Ask again in a moment."),
+    "unprocessable": ("Cannot be stored", "The request holds something that cannot be written down."),
+    "unsupported_media_type": ("Unsupported media type", "Send application/json."),
+    "validation_failed": ("Invalid input", "`errors` names each field and what is wrong with it."),
+    "version_mismatch": ("Changed meanwhile", "Someone was first: `intervening_events` tells what happened."),
+}
+"""Every code that a problem may have, with its title and what to do about it. Served at /problems/{code}."""
+
+_STATUS_OF_REJECTION: dict[type[Rejected], int] = {
+    NotFound: 404,
+    VersionMismatch: 412,
+    KeyReused: 422,
+    LimitExceeded: 422,
+    KeyInFlight: 409,
+}
+_CODE_OF_STATUS = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    409: "conflict",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    422: "validation_failed",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):
+    """Raised by an endpoint: a refusal that is about the request, not about the rules of the shop."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers, self.members = dict(headers or {}), members
+
+
+def invalid(pointer: str, message: str, code: str = "value_error") -> Problem:
+    """422 about one field that only the endpoint could judge. `pointer` is as in JSON Pointer."""
+    return Problem(422, "validation_failed", message, errors=[{"pointer": pointer, "code": code, "message": message}])
+
+
+def answer(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """A problem+json response. Extra members come first, so that none can take the place of a standard one."""
+    title = CATALOG[code][0] if code in CATALOG else HTTPStatus(status).phrase
+    body = {
+        **(members or {}),
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "request_id": request.scope.get("request_id", ""),
+    }
+    more = {"Retry-After": RETRY_AFTER_S} if status == 503 else {}
+    return JSONResponse(body, status, headers={**more, **(headers or {})}, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Turn everything that can go wrong in an endpoint into a problem."""
+
+    @app.exception_handler(Problem)
+    async def _problem(request: Request, problem: Problem) -> JSONResponse:
+        return answer(
+            request, problem.status, problem.code, problem.detail, headers=problem.headers, members=problem.members
+        )
+
+    @app.exception_handler(Rejected)
+    async def _rejected(request: Request, refusal: Rejected) -> JSONResponse:
+        status = _STATUS_OF_REJECTION.get(type(refusal), 409)
+        return answer(request, status, refusal.code, refusal.detail, members=refusal.details)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = error.errors()
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            return answer(request, 400, "malformed_json", "The body is not a JSON document in UTF-8.")
+        errors = [_field_error(problem) for problem in problems]
+        detail = "; ".join(f"{found['pointer']}: {found['message']}" for found in errors[:5])
+        return answer(request, 422, "validation_failed", detail, members={"errors": errors})
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.detail == "There was an error parsing the body":  # FastAPI's word for broken UTF-8 and the like
+            return answer(request, 400, "malformed_json", "The body is not a JSON document in UTF-8.")
+        code = _CODE_OF_STATUS.get(error.status_code, "bad_request")
+        return answer(request, error.status_code, code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(StoreBusy)
+    async def _busy(request: Request, error: StoreBusy) -> JSONResponse:
+        return answer(request, 503, "unavailable", str(error))
+
+    @app.exception_handler(Unacknowledged)
+    async def _unacknowledged(request: Request, error: Unacknowledged) -> JSONResponse:
+        return answer(request, 503, "unacknowledged", str(error))
+
+    @app.exception_handler(AppendRefused)
+    async def _refused(request: Request, error: AppendRefused) -> JSONResponse:
+        log.info("append_refused", error=str(error))
+        return answer(request, 422, "unprocessable", "The request holds something that cannot be written down.")
+
+    async def _unreachable(request: Request, error: Exception) -> JSONResponse:
+        log.warning("dependency_unreachable", error=str(error))
+        return answer(request, 503, "unavailable", "A part of the shop cannot be reached right now.")
+
+    async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+        log.info("input_refused_by_database", error=str(error))
+        return answer(request, 422, "unprocessable", "The request holds something that cannot be written down.")
+
+    for bad in BAD_INPUT:
+        app.add_exception_handler(bad, _unstorable)
+    for away in UNREACHABLE:
+        app.add_exception_handler(away, _unreachable)
+
+
+def _field_error(problem: Mapping[str, Any]) -> dict[str, str]:
+    """One line of `errors`: `/lines/0/quantity` for a field of the body, `?limit` for a parameter."""
+    where: Sequence[Any] = problem["loc"]
+    place, path = (where[0], where[1:]) if where else ("body", ())
+    pointer = "".join(f"/{part}" for part in path)
+    prefix = {"query": "?", "header": "header:", "path": "path:", "cookie": "cookie:"}.get(str(place))
+    if prefix is not None:
+        pointer = prefix + pointer.removeprefix("/")
+    return {"pointer": pointer, "code": problem["type"], "message": problem["msg"]}

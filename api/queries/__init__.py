@@ -1,0 +1,16 @@
+"""The routers of the read side: each endpoint asks the read tables, or the book itself."""
+
+from api.queries import admin, audit, cart, catalog, events, me, orders, prices, reports, stock
+
+ROUTERS = (
+    catalog.router,
+    prices.router,
+    stock.router,
+    cart.router,
+    orders.router,
+    me.router,
+    reports.router,
+    events.router,
+    audit.router,
+    admin.router,
+)

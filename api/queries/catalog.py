@@ -1,0 +1,123 @@
+"""The catalog as shoppers see it, and to staff also what is not on sale."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path, Query, Response
+from pydantic import BaseModel, TypeAdapter
+
+from api.paging import Listed, Page
+from api.problems import Problem
+from api.queries.routing import page_of, query_router, shown
+from api.reading import Read
+from api.security import Principal, Visitor
+from queries import category, product
+from queries.category import Category
+from queries.product import PRODUCTS, Product
+
+router = query_router("/v1", "catalog")
+
+IdOrSlug = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,100}$", description="Its id or its slug.", examples=["mug"])]
+CategoryFilter = Annotated[
+    str | None,
+    Query(
+        alias="filter[category]",
+        pattern=r"^[a-z0-9_-]{1,100}$",
+        description="Id or slug of a category: its products and those of all categories below it.",
+    ),
+]
+StatusFilter = Annotated[
+    Literal["draft", "active", "archived"] | None,
+    Query(alias="filter[status]", description="For staff; shoppers see what is active."),
+]
+
+_JSON = TypeAdapter(Product)
+
+CATEGORY = {"category_id": "cat_01h455vb4pex5vsknk084sn02q", "slug": "kitchen", "name": "Kitchen", "parent_id": None}
+PRODUCT = {
+    "product_id": "prd_01h455vb4pex5vsknk084sn02q",
+    "slug": "mug",
+    "name": "Mug",
+    "description": "Holds tea.",
+    "category_id": "cat_01h455vb4pex5vsknk084sn02q",
+    "status": "active",
+    "attributes": {"dishwasher": True},
+    "variants": [{"sku": "MUG-S", "options": {"size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}]}],
+    "created_at": "2026-05-01T12:00:00Z",
+    "version": 4,
+}
+
+
+class Tree(BaseModel):
+    data: list[Category]
+
+
+@router.get("/products", responses=shown(page_of(PRODUCT)))
+async def list_products(
+    read: Read, page: Listed, visitor: Visitor, in_category: CategoryFilter = None, status: StatusFilter = None
+) -> Page[Product]:
+    """Products, newest first."""
+    if not _is_staff(visitor):
+        if status not in (None, "active"):
+            raise Problem(403, "forbidden", "Only staff see what is not on sale.")
+        status = "active"
+    await read.seen("product", "category")
+    filters = {"status": status, "category": in_category}
+    return await page(PRODUCTS, filters, product.from_row, caller=status or "staff")
+
+
+@router.get("/products/{id_or_slug}", response_model=Product, responses=shown(PRODUCT))
+async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Response:
+    """One product with its variants and prices. `If-None-Match` with an earlier answer's `ETag` saves a repetition."""
+    entry = await _entry(id_or_slug, read)
+    if entry is None:
+        raise _not_found("product", id_or_slug)
+    head, _, body = entry.partition(b"\n")
+    version, status = head.split()
+    if status != b"active" and not _is_staff(visitor):
+        raise _not_found("product", id_or_slug)
+    return read.not_modified() if read.tagged(int(version)) else read.answer(body)
+
+
+@router.get("/categories", responses=shown({"data": [{**CATEGORY, "version": 1, "children": []}]}))
+async def get_categories(read: Read) -> Tree:
+    """The whole tree of categories."""
+    await read.seen("category")
+    return Tree(data=await category.tree(read.shop.pool))
+
+
+@router.get("/categories/{id_or_slug}", responses=shown({**CATEGORY, "version": 1, "children": []}))
+async def get_category(id_or_slug: IdOrSlug, read: Read) -> Category:
+    """One category, and the tree below it."""
+    await read.seen("category")
+    found = await category.category(read.shop.pool, id_or_slug)
+    if found is None:
+        raise _not_found("category", id_or_slug)
+    read.tagged(found.version)
+    return found
+
+
+async def _entry(id_or_slug: str, read: Read) -> bytes | None:
+    """The product as the cache keeps it: a line with version and status, then the answer's bytes.
+
+    Only ids are cached, since it is by them that the projector says what has changed."""
+    cache, reached = read.shop.cache, await read.seen("product")
+    if id_or_slug.startswith("prd_"):
+        held = await cache.get("product", id_or_slug, at_least=read.min_position)
+        if held is not None:
+            position, body = held
+            read.stands_for(position)
+            return body
+    found = await product.product(read.shop.pool, id_or_slug)
+    if found is None:
+        return None
+    entry = f"{found.version} {found.status}\n".encode() + _JSON.dump_json(found)
+    await cache.put("product", found.product_id, reached, entry)
+    return entry
+
+
+def _is_staff(visitor: Principal | None) -> bool:
+    return visitor is not None and visitor.is_staff
+
+
+def _not_found(kind: str, identity: str) -> Problem:
+    return Problem(404, "not_found", f"There is no {kind} {identity}.")

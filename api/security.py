@@ -1,0 +1,101 @@
+"""Who is asking, and what they may do. Tokens are short-lived JWTs; what a role may do is said at each route."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import jwt
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from api.problems import Problem
+from api.wiring import Shop
+from commands.user import ADMIN, CUSTOMER, STAFF
+from events.values import UserId
+
+ISSUER = AUDIENCE = "daybook"
+ALGORITHM = "HS256"
+CLOCK_SKEW_S = 5
+
+_bearer = OAuth2PasswordBearer("/v1/auth/login", auto_error=False, description="An access token from /v1/auth/login.")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A signed-in user."""
+
+    user_id: UserId
+    roles: frozenset[str]
+
+    @property
+    def is_staff(self) -> bool:
+        return bool(self.roles & {STAFF, ADMIN})
+
+
+def access_token(shop: Shop, user_id: str, roles: frozenset[str]) -> tuple[str, int]:
+    """A signed token and the seconds it is good for."""
+    lifetime_s = shop.settings.access_token_minutes * 60
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": user_id,
+        "roles": sorted(roles),
+        "iat": now,
+        "nbf": now,
+        "exp": now + lifetime_s,
+    }
+    return jwt.encode(claims, shop.settings.signing_key(), ALGORITHM), lifetime_s
+
+
+async def visitor(request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Principal | None:
+    """Whoever asks: a signed-in user, or None for a guest. A token that is no good is refused, not ignored."""
+    if token is None:
+        if "authorization" in request.headers:
+            raise _unauthorized("The Authorization header holds no bearer token.")
+        return None
+    shop: Shop = request.app.state.shop
+    try:
+        claims = jwt.decode(
+            token,
+            shop.settings.signing_key(),
+            [ALGORITHM],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            leeway=CLOCK_SKEW_S,
+            options={"require": ["exp", "iat", "nbf", "sub", "iss", "aud"]},
+        )
+        return Principal(UserId(str(claims["sub"])), frozenset(map(str, claims.get("roles", ()))))
+    except jwt.ExpiredSignatureError:
+        raise _unauthorized("The access token has expired.") from None
+    except (jwt.InvalidTokenError, ValueError, TypeError):
+        raise _unauthorized("The access token is not valid.") from None
+
+
+async def signed_in(principal: Annotated[Principal | None, Depends(visitor)]) -> Principal:
+    if principal is None:
+        raise _unauthorized("Sign in first.")
+    return principal
+
+
+def having(*roles: str) -> Callable[[Principal], Awaitable[Principal]]:
+    """Only for those who have one of these roles."""
+
+    async def check(principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
+        if not principal.roles & set(roles):
+            raise Problem(403, "forbidden", f"This is for {' or '.join(roles)} only.")
+        return principal
+
+    return check
+
+
+Visitor = Annotated[Principal | None, Depends(visitor)]
+SignedIn = Annotated[Principal, Depends(signed_in)]
+Customer = Annotated[Principal, Depends(having(CUSTOMER))]
+Staff = Annotated[Principal, Depends(having(STAFF, ADMIN))]
+Admin = Annotated[Principal, Depends(having(ADMIN))]
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})

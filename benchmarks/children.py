@@ -1,0 +1,93 @@
+"""Daybook's own commands as processes of their own, on the benchmark's servers, and how much memory they took."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from benchmarks.ground import Ground
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOK_EVERY_S = 0.05
+STOP_WITHIN_S = 30.0
+
+
+def environment(ground: Ground, database_url: str) -> dict[str, str]:
+    """Production mode, as an operator sets it up; Redis entries under a prefix of their own."""
+    return {
+        **os.environ,
+        "DAYBOOK_MODE": "production",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": ground.redis_url,
+        "SECRET_KEY": secrets.token_urlsafe(32),
+        "DAYBOOK_KEY_PREFIX": f"daybook-bench-{secrets.token_hex(4)}:",
+        "DAYBOOK_LOG_LEVEL": "info",
+        "DAYBOOK_LOG_FORMAT": "json",
+    }
+
+
+@dataclass(slots=True)
+class Child:
+    """A running process. `peak_mb` is the most that it, or any one process it started, held in memory (RSS)."""
+
+    process: "subprocess.Popen[str]"
+    log: Path
+    peak_mb: float = 0.0
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.process.pid)
+            while not self._over.wait(LOOK_EVERY_S):
+                for each in (process, *process.children(recursive=True)):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        self.peak_mb = max(self.peak_mb, each.memory_info().rss / 1e6)
+
+    def stop_watching(self) -> None:
+        self._over.set()
+
+    def port_said(self) -> int:
+        """Wait for the line of the log that says where the service listens. Raises RuntimeError if it ends instead."""
+        while self.process.poll() is None:
+            for line in self.log.read_text().splitlines():
+                if '"serving"' in line:
+                    return urlsplit(json.loads(line)["url"]).port or 80
+            time.sleep(LOOK_EVERY_S)
+        raise RuntimeError(self.last_words())
+
+    def last_words(self) -> str:
+        return f"{self.process.args!r} ended with {self.process.returncode}: {self.log.read_text()[-2_000:]}"
+
+
+@contextlib.contextmanager
+def child(module: str, *arguments: str, env: Mapping[str, str]) -> Iterator[Child]:
+    """`python -m module arguments`, stopped in the end if it still runs. Its stdout is a pipe, its stderr the log."""
+    command = [sys.executable, "-m", module, *arguments]
+    with (
+        tempfile.NamedTemporaryFile("w", prefix="daybook-bench-") as log,
+        subprocess.Popen(command, cwd=ROOT, env=dict(env), stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        started = Child(process, Path(log.name))
+        watching = threading.Thread(target=started.watch)
+        watching.start()
+        try:
+            yield started
+        finally:
+            started.stop_watching()
+            watching.join()
+            process.terminate()
+            try:
+                process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,100 @@
+"""Every benchmark by name, and what it measures, in words for docs/performance.md."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import appends, hot_sku, importing, listeners, orders_http, projecting, seals
+from benchmarks.figures import Figure
+from benchmarks.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """`title` and `note` are Markdown. The figures it reports are named after it, with a suffix for further ones."""
+
+    measure: Callable[[Ground], Awaitable[list[Figure]]]
+    title: str
+    note: str
+    only_by_name: bool = False
+    """Takes many minutes, so that it does not run when all are asked for."""
+
+
+_APPENDS = (
+    "Each client appends one fact (`CartLineAdded`, {body}) to a stream of its own, names the version it expects, and "
+    "asks again as soon as it is answered: that is, when the fact is on the disk. Ours is the whole way through "
+    "`PostgresEventStore.append`, encoding included, with metadata, in one process on one event loop. The peer gets "
+    "the encoded bytes and has no metadata to write; it works in threads, at most 64 connections for them."
+).format(body="about 150 bytes of JSON")
+
+_IMPORT = (
+    "`daybook import complete-journey` in production mode: real baskets, through the commands, into an empty shop, "
+    "while a worker process projects them. `import_rate` is the first 5,000 baskets with the catalog and the customers "
+    "that they need, from the first command to the last commit; `import_memory` is the most that any process held. "
+    "The limit beside it is what the disk and PostgreSQL can do at best: COPY of the same facts, in one transaction, "
+    "into a table without indexes, nobody deciding or projecting anything. `import_whole` is all 155,848 baskets from "
+    "the start of the command to its end, when every read table is up to date; it takes some minutes and runs only "
+    "when it is named."
+)
+
+BENCHMARKS: dict[str, Benchmark] = {
+    f"append_{clients}": Benchmark(partial(appends.measure, clients=clients), "Appends", _APPENDS)
+    for clients in (1, 8, 64, 256)
+} | {
+    "project_orders": Benchmark(
+        projecting.measure,
+        "Projection",
+        "A book of 200,000 facts, written by the real commands: orders of three lines are placed and paid on one day, "
+        "shipped the next and completed the day after, so the facts of an order are thousands of positions apart. "
+        "`project_orders` is the page engine filling an empty `order_summary` from the order facts, "
+        "`project_orders_all` all read tables at once from all facts (a fact counts once, however many it moves). "
+        "The peer projects 5,000 of the same order facts into the same table, decoded by our own decoders, with one "
+        "statement a fact: its way of working is one transaction for each.",
+    ),
+    "seal": Benchmark(
+        seals.measure,
+        "Seals",
+        "The same book of 200,000 facts. `seal` is the sealer working off a book without seals: each fact is read, "
+        "hashed, chained and made a leaf of its seal's tree, and every 1,024 facts are signed and committed. "
+        "`seal_verify` is `daybook verify` of all of it: the same hashes, every signature, every stream. Both are one "
+        "process on one core. The peer only reads the facts and hashes each once.",
+    ),
+    "hot_sku_256": Benchmark(
+        hot_sku.measure,
+        "One hot article",
+        "256 buyers reserve one unit each of the same SKU, again and again, through the command handler of one "
+        "process: `RecordSale` of one line, which reads the new order's stream and the stock's, decides, and appends "
+        "`OrderPlaced` and `StockReserved` together, guarded by both versions. It does more than the peer, which knows "
+        "of no order: that one takes a unit off a counter and inserts a reservation.",
+    ),
+    "import_rate": Benchmark(
+        importing.measure,
+        "Import",
+        _IMPORT,
+    ),
+    "import_whole": Benchmark(importing.measure_whole, "Import", _IMPORT, only_by_name=True),
+    "orders_http": Benchmark(
+        orders_http.measure,
+        "Orders over HTTP",
+        "64 shoppers, registered and signed in, each on a connection kept alive, do the same again and again against "
+        "one process of `daybook serve` in production mode with its projections and policies inside: two articles into "
+        "the cart, place the order, pay (`Prefer: wait`, so that the answer comes when the sandbox gateway's has), and "
+        "ask for the order (with `Min-Position`) until it says PAID. `orders_http` counts whole orders, "
+        "`orders_http_p99` is the time of one, "
+        "`orders_http_requests` counts every request. The peer is the framework alone: one FastAPI endpoint that "
+        "validates a body and keeps nothing, in one process with the same uvicorn settings, under the same client.",
+    ),
+}
+BENCHMARKS |= {
+    f"listeners_{number}": Benchmark(
+        partial(listeners.measure, listeners=number),
+        "The live feed",
+        "So many idle listeners of `GET /v1/events` as Server-Sent Events, on one process of the service; they and a "
+        "writer are another process on the same machine. The writer appends a fact every quarter of a second. "
+        "`listeners_*` is the time from asking for the append to the median listener's hearing of it, `_p99` is over "
+        "all listeners and facts, `_last` the median of the last listener's; `_cpu` is what the service's processor "
+        "spends on each listener that hears of a fact, `_memory` what its memory has grown by for each listener, and "
+        "`_idle_cpu` what all of them cost while nothing happens, heartbeats included.",
+    )
+    for number in (1_000, 5_000)
+}

@@ -1,0 +1,50 @@
+"""How a decision is written: pure functions from a command and what it reads to the facts that follow.
+
+`evolve(state, fact) -> state` says what a fact means to the write side; `decide(command, read) -> facts` holds the
+rules. A decision may read several streams; whatever it reads is guarded, so the facts it returns are stored all
+together, and only if nothing it rested on has moved meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from events import Event, stream_name
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref(Generic[S]):
+    """A stream to read, and how its facts fold into a state."""
+
+    stream: str
+    fold: "Fold[S]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold(Generic[S]):
+    """The state of one kind of stream: what it is before any fact, and how each fact moves it.
+
+    States are the write side's private memory. They are immutable and bounded in size, however long the stream.
+    """
+
+    category: str
+    initial: S
+    evolve: Callable[[S, Any], S]
+
+    def __call__(self, *identity: str) -> Ref[S]:
+        return Ref(stream_name(self.category, *identity), self)
+
+
+class Read(Protocol):
+    """What a decision looks things up with. It may be called several times; the same stream always reads the same."""
+
+    def __call__(self, ref: Ref[S]) -> S: ...
+
+    def all(self, refs: Sequence[Ref[S]]) -> list[S]:
+        """Several at once, which may save round trips."""
+        ...
+
+
+Decide = Callable[[Any, Read], Sequence[Event]]

@@ -1,0 +1,65 @@
+"""What can happen to the stock of one SKU at one location. Quantities are whole units and positive."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.values import DEFAULT_LOCATION, OrderId, Sku
+
+
+@dataclass(frozen=True, slots=True)
+class StockReceived:
+    sku: Sku
+    quantity: int
+    reference: str = ""
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockAdjusted:
+    """A count differed from the book by `delta` units (negative: fewer were found)."""
+
+    sku: Sku
+    delta: int
+    reason: str
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockReserved:
+    sku: Sku
+    order_id: OrderId
+    quantity: int
+    lapses_at: datetime | None = None
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockReleased:
+    sku: Sku
+    order_id: OrderId
+    quantity: int
+    reason: str
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockLapsed:
+    """A reservation ran out because its order was not paid in time."""
+
+    sku: Sku
+    order_id: OrderId
+    quantity: int
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockCommitted:
+    """Reserved units left the house: sold."""
+
+    sku: Sku
+    order_id: OrderId
+    quantity: int
+    location: str = DEFAULT_LOCATION
+
+
+StockEvent = StockReceived | StockAdjusted | StockReserved | StockReleased | StockLapsed | StockCommitted

@@ -1,0 +1,132 @@
+"""The port to the book of original entry: what an append asks for, what it answers, and how facts are read back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Who asked for a change, with which command, and what it hangs together with."""
+
+    actor: str = "system"
+    command: str = ""
+    correlation_id: str = ""
+    causation_id: str = ""
+    request_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A fact in its place: the step of its stream and the position in the whole book."""
+
+    event: Event
+    id: UUID
+    stream: str
+    version: int
+    position: int
+    metadata: Metadata
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """Makes an append happen once: `answer` is kept with the key and handed out when the same request comes again."""
+
+    key: str
+    request_hash: bytes
+    answer: bytes = b""
+
+
+class Ticket:
+    """What an append is known by while it is under way; `stored` as soon as its facts are in the book."""
+
+    __slots__ = ("stored",)
+
+    def __init__(self) -> None:
+        self.stored = False
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Facts to be stored all together or not at all.
+
+    `expected` maps a stream to the version it must have. A stream named there but not written to is a guard: the
+    append is refused if it has moved. A stream written to but not named there takes the facts at whatever version.
+    `after` names, for an expected version that counts facts still under way, the append that they travel in: should
+    that one not be stored, another's facts may have led to the same version, and this append is refused as well.
+    `occurred_at` is when it happened in the world; None means now.
+    """
+
+    events: Sequence[Event]
+    expected: Mapping[str, int] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=Metadata)
+    occurred_at: datetime | None = None
+    key: IdempotencyKey | None = None
+    ticket: Ticket = field(default_factory=Ticket)
+    after: Mapping[str, Ticket] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The position of the last fact written (for nothing written, the head), or what a known key stands for."""
+
+    position: int
+    recorded_at: datetime
+    replayed: IdempotencyKey | None = None
+
+
+class Conflict(Exception):
+    """A stream is not where it was expected to be: someone else was first. Only this append is refused."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"stream {stream} is at version {actual}, expected {expected}")
+        self.stream, self.expected, self.actual = stream, expected, actual
+
+
+class AppendRefused(Exception):
+    """The store could not take this append, whoever asks again: its content is bad. Nothing was stored."""
+
+
+class StoreBusy(Exception):
+    """Too many appends are waiting. Nothing was stored; ask again in a moment."""
+
+
+class Unacknowledged(Exception):
+    """The connection broke before the answer came: it may have been stored or not. The idempotency key tells."""
+
+
+class EventStore(Protocol):
+    """Append facts, read streams, read the whole book in commit order."""
+
+    async def append(self, append: Append) -> Appended:
+        """Store all of it durably, or nothing.
+
+        Raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
+        ...
+
+    async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
+        """All facts of these streams, each stream's in order of version."""
+        ...
+
+    async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
+        """The present version of each stream; 0 for one that does not exist."""
+        ...
+
+    async def read_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[Recorded]:
+        """Up to `limit` facts beyond position `after` in commit order, of the named types (none named: all)."""
+        ...
+
+    async def recall(self, key: str) -> tuple[IdempotencyKey, Appended] | None:
+        """What an idempotency key stands for, if it has been used."""
+        ...
+
+    async def head(self) -> int:
+        """The position of the newest fact; 0 for an empty book. Positions have no gaps."""
+        ...

@@ -1,0 +1,89 @@
+"""The small values that facts are made of: identities, money, order lines, addresses."""
+
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+CategoryId = NewType("CategoryId", str)
+ProductId = NewType("ProductId", str)
+Sku = NewType("Sku", str)
+CartId = NewType("CartId", str)
+OrderId = NewType("OrderId", str)
+PaymentId = NewType("PaymentId", str)
+UserId = NewType("UserId", str)
+
+DEFAULT_LOCATION = "main"
+
+_TWO_DIGITS = (
+    "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF IDR ILS INR MXN MYR NOK NZD PHP PLN RON SEK SGD THB TRY USD ZAR"
+)
+_OTHER_DIGITS = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "VND": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
+CURRENCY_EXPONENTS = dict.fromkeys(_TWO_DIGITS.split(), 2) | _OTHER_DIGITS
+"""ISO 4217: how many digits of an amount stand behind the decimal point."""
+
+
+def personal(*, default: Any = ...) -> Any:
+    """Mark a field of a fact as personal data: it is what forgetting a person must make unreadable."""
+    metadata = {"personal": True}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+class CurrencyMismatch(ValueError):
+    """Amounts of two currencies were added or compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in integer minor units (cents) of an ISO 4217 currency."""
+
+    amount: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same_currency(other)
+        return Money(self.amount + other.amount, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same_currency(other)
+        return Money(self.amount - other.amount, self.currency)
+
+    def __mul__(self, quantity: int) -> "Money":
+        return Money(self.amount * quantity, self.currency)
+
+    def __str__(self) -> str:
+        """In major units, for people ("19.99 EUR")."""
+        digits = CURRENCY_EXPONENTS.get(self.currency, 2)
+        sign, (major, minor) = ("-" if self.amount < 0 else ""), divmod(abs(self.amount), 10**digits)
+        return f"{sign}{major:,}{f'.{minor:0{digits}d}' if digits else ''} {self.currency}"
+
+    def _same_currency(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not add up")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One article of an order as it was sold: what it was called and cost is frozen here.
+
+    `total` is what the line sold for. It is `unit_price * quantity` for our own checkouts; history brought in from
+    elsewhere keeps its total even where no whole unit price divides into it.
+    """
+
+    sku: Sku
+    product_id: ProductId
+    name: str
+    category_id: CategoryId
+    quantity: int
+    unit_price: Money
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a parcel goes. Personal data as a whole."""
+
+    name: str
+    line1: str
+    city: str
+    postal_code: str
+    country: str
+    line2: str = ""

@@ -1,0 +1,143 @@
+"""The book of original entry on PostgreSQL: appends through the committer, reads by position and by stream."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from events.store import Append, Appended, IdempotencyKey, Recorded
+from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
+from infrastructure.committer import Committer
+from infrastructure.database import Connection, Pool
+from infrastructure.positions import HEAD, Positions
+from infrastructure.raw_append import encoded
+from infrastructure.stream_reader import StreamReader
+
+COLUMNS = "position, id, stream, version, type, schema_version, body, metadata, occurred_at, recorded_at"
+
+# One look-up in the index for each stream: planned while the tables are small and never analyzed, `= ANY` would go on
+# comparing every row of the table with every name.
+READ_STREAMS = f"""SELECT read.* FROM unnest($1::text[]) AS wanted (stream) CROSS JOIN LATERAL
+    (SELECT {COLUMNS} FROM facts WHERE stream = wanted.stream ORDER BY version) AS read"""
+READ_ALL = f"SELECT {COLUMNS} FROM facts WHERE position > $1 ORDER BY position LIMIT $2"
+READ_TYPES = f"SELECT {COLUMNS} FROM facts WHERE position > $1 AND type = ANY ($3::text[]) ORDER BY position LIMIT $2"
+READ_STREAM = f"""SELECT {COLUMNS} FROM facts
+    WHERE stream = $1 AND version > $2 AND version <= $3 ORDER BY version LIMIT $4"""
+VERSIONS = """SELECT stream, (SELECT version FROM streams WHERE stream = wanted.stream)
+    FROM unnest($1::text[]) AS wanted (stream)"""
+READ_POSITIONS = f"SELECT {COLUMNS} FROM facts WHERE position = ANY ($1::bigint[]) ORDER BY position"
+# All but what is known not to matter: a type that this program has never heard of must be noticed, not passed over.
+READ_EXCEPT = f"""SELECT {COLUMNS} FROM facts
+    WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) ORDER BY position LIMIT $2"""
+RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
+HEAD_POSITION = "SELECT position FROM head"
+MAX_VERSION = 2**31 - 1
+MAX_POSITION = 2**63 - 1
+
+
+class PostgresEventStore:
+    """The `EventStore` port on asyncpg. Whoever has read position n has seen every fact up to n."""
+
+    def __init__(self, pool: Pool, committer: Committer, positions: Positions) -> None:
+        self._pool = pool
+        self._committer = committer
+        self._positions = positions
+        self._mapper = FactMapper()
+        self._reader = StreamReader(pool, READ_STREAMS)
+
+    async def append(self, append: Append) -> Appended:
+        return await self._committer.submit(encoded(append, self._mapper.transcoder))
+
+    async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
+        return [self._recorded(row) for row in await self._reader.rows(streams)]
+
+    async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
+        rows = await self._pool.fetch(VERSIONS, list(streams))
+        return {stream: version or 0 for stream, version in rows}
+
+    async def read_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[Recorded]:
+        return [self._recorded(row) for row in await self._rows(after, limit, types)]
+
+    async def read_page(
+        self,
+        after: int,
+        *,
+        limit: int,
+        but: Collection[str],
+        until: int = MAX_POSITION,
+        via: Connection | None = None,
+    ) -> Sequence[Recorded | Unread]:
+        """Facts with `after < position <= until` in commit order, of all types except `but`.
+
+        One that cannot be read does not keep the others from being read."""
+        rows = await (via or self._pool).fetch(READ_EXCEPT, after, limit, list(but), until)
+        return [self._read(row) for row in rows]
+
+    async def read_positions(self, positions: Collection[int], via: Connection) -> Sequence[Recorded | Unread]:
+        """The facts at these positions, in order."""
+        return [self._read(row) for row in await via.fetch(READ_POSITIONS, list(positions))]
+
+    async def recall(self, key: str) -> tuple[IdempotencyKey, Appended] | None:
+        row = await self._pool.fetchrow(RECALL, key)
+        if row is None:
+            return None
+        known = IdempotencyKey(key, row["request_hash"], row["answer"])
+        return known, Appended(row["position"], row["recorded_at"], replayed=known)
+
+    async def head(self) -> int:
+        position: int = await self._pool.fetchval(HEAD_POSITION)
+        self._positions.advance(HEAD, position)
+        return position
+
+    async def stored_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[StoredFact]:
+        """Like `read_all`, with bodies as they are stored: also facts that this program could not decode."""
+        return [stored_fact(row) for row in await self._rows(after, limit, types)]
+
+    async def stored_stream(
+        self, stream: str, *, after: int = 0, until: int = MAX_VERSION, limit: int = 1_000
+    ) -> Sequence[StoredFact]:
+        """Facts of one stream with `after < version <= until`, as they are stored."""
+        return [stored_fact(row) for row in await self._pool.fetch(READ_STREAM, stream, after, until, limit)]
+
+    def decode(self, stored: StoredFact) -> Recorded:
+        """Raises UnknownFact or Undecodable."""
+        recorded: Recorded = self._mapper.to_domain_event(stored)
+        return recorded
+
+    async def _rows(self, after: int, limit: int, types: Collection[str]) -> list[Any]:
+        if types:
+            names = self._mapper.transcoder.evolution.stored_names(types)
+            return await self._pool.fetch(READ_TYPES, after, limit, list(names))
+        return await self._pool.fetch(READ_ALL, after, limit)
+
+    def _read(self, row: Any) -> Recorded | Unread:
+        try:
+            return self._recorded(row)
+        except (UnknownFact, Undecodable) as error:
+            return Unread(row["position"], row["stream"], row["version"], row["type"], str(error))
+
+    def _recorded(self, row: Any) -> Recorded:
+        position, fact_id, stream, version, type_name, schema, body, metadata, occurred_at, recorded_at = row
+        return Recorded(
+            self._mapper.transcoder.decode_fact(type_name, schema, body),
+            fact_id,
+            stream,
+            version,
+            position,
+            decode_metadata(metadata),
+            occurred_at,
+            recorded_at,
+        )
+
+
+def stored_fact(row: Any) -> StoredFact:
+    return StoredFact(
+        originator_id=row["stream"],
+        originator_version=row["version"],
+        topic=row["type"],
+        state=row["body"].encode(),
+        id=row["position"],
+        fact_id=row["id"],
+        schema_version=row["schema_version"],
+        metadata=row["metadata"].encode(),
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+    )

@@ -1,0 +1,88 @@
+"""Who may advance what: a lease with an epoch on each checkpoint row, so that two workers never both advance one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from infrastructure.database import Connection, Pool
+
+LEASE_S = 5.0
+RENEW_EVERY_S = 1.5
+
+_ADD = "INSERT INTO projections (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
+_TAKE = """UPDATE projections SET owner = $2, epoch = epoch + 1,
+        lease_until = clock_timestamp() + make_interval(secs => $3)
+    WHERE name = ANY ($1::text[]) AND lease_until < clock_timestamp()
+    RETURNING name, position, epoch"""
+_RENEW = """UPDATE projections p SET lease_until = clock_timestamp() + make_interval(secs => $3)
+    FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
+    WHERE p.name = mine.name AND p.epoch = mine.epoch RETURNING p.name"""
+_RELEASE = """UPDATE projections SET lease_until = '-infinity', owner = NULL
+    WHERE name = ANY ($1::text[]) AND owner = $2"""
+_ADVANCE = """UPDATE projections p SET position = $3, last_error = NULL, updated_at = clock_timestamp(),
+        facts_per_s = $6,
+        lease_until = clock_timestamp() + make_interval(secs => $5)
+    FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
+    WHERE p.name = mine.name AND p.epoch = mine.epoch AND p.position = $4"""
+_FAILED = """UPDATE projections SET last_error = $3, updated_at = clock_timestamp()
+    WHERE name = $1 AND epoch = $2"""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken over: what this one was about to write must not be written."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to advance one projection from `position`, as long as its epoch is the present one."""
+
+    name: str
+    position: int
+    epoch: int
+
+
+class Leases:
+    """The checkpoint rows of `names`, as one worker sees them."""
+
+    def __init__(self, pool: Pool, names: Sequence[str], owner: str) -> None:
+        self._pool = pool
+        self._names = list(names)
+        self._owner = owner
+        self.held: dict[str, Lease] = {}
+
+    async def prepare(self) -> None:
+        await self._pool.execute(_ADD, self._names)
+
+    async def take(self) -> None:
+        """Take what nobody holds; renew what this worker holds, and give up what it has lost."""
+        if self.held:
+            kept = {row["name"] for row in await self._pool.fetch(_RENEW, *self._mine(self.held.values()), LEASE_S)}
+            self.held = {name: lease for name, lease in self.held.items() if name in kept}
+        free = [name for name in self._names if name not in self.held]
+        if free:
+            for row in await self._pool.fetch(_TAKE, free, self._owner, LEASE_S):
+                self.held[row["name"]] = Lease(row["name"], row["position"], row["epoch"])
+
+    async def release(self) -> None:
+        """Also what `take` was about to get when it was cancelled: nobody should have to wait for it to run out."""
+        await self._pool.execute(_RELEASE, self._names, self._owner)
+        self.held = {}
+
+    async def advance(
+        self, connection: Connection, leases: Sequence[Lease], position: int, facts_per_s: float = 0.0
+    ) -> None:
+        """Move checkpoints that stand together to `position`, inside the caller's transaction.
+
+        Raises LeaseLost if any of them is another worker's by now; the transaction must then be rolled back."""
+        status = await connection.execute(
+            _ADVANCE, *self._mine(leases), position, leases[0].position, LEASE_S, facts_per_s
+        )
+        if status != f"UPDATE {len(leases)}":
+            raise LeaseLost(", ".join(lease.name for lease in leases))
+
+    async def failed(self, lease: Lease, error: str) -> None:
+        """Say on the checkpoint row why it does not move."""
+        await self._pool.execute(_FAILED, lease.name, lease.epoch, error[:2_000])
+
+    @staticmethod
+    def _mine(leases: Collection[Lease]) -> tuple[list[str], list[int]]:
+        return [lease.name for lease in leases], [lease.epoch for lease in leases]

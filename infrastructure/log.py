@@ -1,0 +1,90 @@
+"""Structured logs: JSON lines for machines, readable ones on a terminal, the request's id on each, no secret in any."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+REDACTED = "[redacted]"
+
+# Names that hold secrets, wherever they stand in a key: `password`, `new_password`, `x-cart-token`, `database_url`.
+_SECRET_NAME = re.compile(
+    r"passw|secret|token|authorization|api[-_]?key|(signing|sealing)[-_]?key|cookie|credential|(database|redis)_url",
+    re.IGNORECASE,
+)
+# Secrets inside a text: a password in a URL, a bearer token, a JWT.
+_SECRET_TEXT = re.compile(
+    r"(?P<url>://[^\s:/@]*:)[^\s@]+(?=@)|(?P<bearer>\bBearer\s+)[\w.~+/=-]+|\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*",
+    re.IGNORECASE,
+)
+
+
+def configure(level: str = "info", style: Literal["auto", "json", "console"] = "auto") -> None:
+    """Send every log line of the process, the standard library's and uvicorn's too, to stderr in one format."""
+    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    rendered: list[structlog.typing.Processor] = (
+        [
+            redact,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+        if console
+        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # The service writes one line of its own per request, with the request's id and time.
+    logging.getLogger("uvicorn.access").disabled = True
+    # Alembic tells of every plugin that it loads.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+
+
+def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank what is secret by its name, and secrets inside texts; the last step before a line is written."""
+    for key, value in event.items():
+        event[key] = REDACTED if _SECRET_NAME.search(key) else _redacted(value)
+    return event
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case str():
+            return _SECRET_TEXT.sub(lambda m: f"{m['url'] or m['bearer'] or ''}{REDACTED}", value)
+        case dict():
+            return {k: REDACTED if _SECRET_NAME.search(str(k)) else _redacted(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_redacted(item) for item in value]
+        case _:
+            return value

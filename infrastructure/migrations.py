@@ -1,0 +1,138 @@
+"""Brings a database to this build's schema: Alembic runs the plain SQL files in `sql/`, one pair for each revision.
+
+To add a migration, add `sql/NNNN_name.up.sql` and `sql/NNNN_name.down.sql`; no Python is needed.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import asyncpg
+from alembic.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
+
+from infrastructure.database import CONNECT_TIMEOUT_S
+from infrastructure.database_url import asyncpg_dsn
+
+SQL = Path(__file__).resolve().parents[1] / "sql"
+
+_UP = re.compile(r"(?P<revision>\d{4})_(?P<name>\w+)\.up\.sql")
+# One migration at a time in a database: two processes that start together take turns, and the second finds it done.
+_TURN = 0x6461_7962_6F6F_6B  # "daybook"
+
+
+class WrongRevision(Exception):
+    """The database's schema is not the one of this build; the message says which it has and what to run."""
+
+
+async def upgrade(url: str, revision: str = "head", sql: Path = SQL) -> None:
+    """Run what is missing up to `revision`, all of it in one transaction.
+
+    Raises:
+        WrongRevision: the database, or the caller, names a revision that this build does not know.
+    """
+    scripts = _SqlScripts(sql)
+    await _migrate(url, scripts, lambda rev, _: scripts._upgrade_revs(revision, rev))
+
+
+async def downgrade(url: str, revision: str, sql: Path = SQL) -> None:
+    """Take back everything after `revision`; "base" takes back everything, and with it the data.
+
+    Raises:
+        WrongRevision: as `upgrade`.
+    """
+    scripts = _SqlScripts(sql)
+    await _migrate(url, scripts, lambda rev, _: scripts._downgrade_revs(revision, rev))
+
+
+async def check(url: str, sql: Path = SQL) -> None:
+    """Raise WrongRevision unless the database is at this build's newest revision."""
+    scripts = _SqlScripts(sql)
+    newest = scripts.get_current_head()
+    found = await current(url)
+    if found == newest:
+        return
+    if found is None:
+        raise WrongRevision(
+            f"the database has no schema yet, this build needs revision {newest}: run `daybook migrate`"
+        )
+    if found in {script.revision for script in scripts.walk_revisions()}:
+        raise WrongRevision(f"the database is at revision {found}, this build needs {newest}: run `daybook migrate`")
+    raise WrongRevision(
+        f"the database is at revision {found}, which this build does not know (its newest is {newest}): "
+        "run the newer Daybook that made it, or have that one migrate it down"
+    )
+
+
+def newest(sql: Path = SQL) -> str | None:
+    """The revision that this build needs."""
+    return _SqlScripts(sql).get_current_head()
+
+
+async def current(url: str) -> str | None:
+    """The database's revision, or None before the first."""
+    connection = await asyncpg.connect(asyncpg_dsn(url), timeout=CONNECT_TIMEOUT_S)
+    try:
+        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+            return None
+        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+        return revision
+    finally:
+        await connection.close()
+
+
+class _SqlScripts(ScriptDirectory):
+    """Alembic's revisions, read from pairs of SQL files in the order of their numbers."""
+
+    def _load_revisions(self) -> Iterator[Script]:
+        before: str | None = None
+        for up in sorted(Path(self.dir).glob("*.up.sql")):
+            named = _UP.fullmatch(up.name)
+            if named is None:
+                raise WrongRevision(f"{up.name} is not named like 0001_what_it_makes.up.sql")
+            module: Any = ModuleType(up.name, named["name"].replace("_", " "))
+            module.revision, module.down_revision = named["revision"], before
+            module.upgrade = _runs(up)
+            module.downgrade = _runs(up.with_name(f"{named['revision']}_{named['name']}.down.sql"))
+            yield Script(module, module.revision, up)
+            before = module.revision
+
+
+def _runs(file: Path) -> Callable[[Connection], None]:
+    def run(connection: Connection) -> None:
+        # asyncpg's own execute takes a whole file, with function bodies; it is in SQLAlchemy's transaction already.
+        raw: Any = connection.connection.driver_connection
+        await_only(raw.execute(file.read_text()))
+
+    return run
+
+
+async def _migrate(url: str, scripts: ScriptDirectory, steps: Callable[[Any, MigrationContext], Any]) -> None:
+    dsn = asyncpg_dsn(url)
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S),
+        poolclass=NullPool,
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_run, scripts, steps)
+    except CommandError as error:
+        raise WrongRevision(f"{error}: this build's newest revision is {scripts.get_current_head()}") from None
+    finally:
+        await engine.dispose()
+
+
+def _run(connection: Connection, scripts: ScriptDirectory, steps: Callable[[Any, MigrationContext], Any]) -> None:
+    # Alembic's usual environment is a global of the process; the context underneath is not, so migrations may overlap.
+    context = MigrationContext.configure(connection, opts={"fn": steps, "script": scripts, "transactional_ddl": True})
+    with context.begin_transaction():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+        context.run_migrations(connection=connection)

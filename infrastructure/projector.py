@@ -1,0 +1,169 @@
+"""The page engine: moves every projection that this worker holds along the book, exactly once.
+
+Projections that stand at the same position travel together: a page of facts is read once, folded in memory for each
+of them, and rows and checkpoints are written in one transaction, fenced by the leases' epochs. One that fails is
+left behind and says why, while the others go on.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from events import EVENT_TYPES
+from infrastructure.database import UNREACHABLE, Pool
+from infrastructure.event_store import PostgresEventStore
+from infrastructure.folding import RowCache, fold_page
+from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
+from infrastructure.parking import park, parked_keys
+from infrastructure.positions import HEAD, Positions
+from infrastructure.read_table import ReadTable
+from infrastructure.watch import Watch
+from projections.projection import Key, Projection
+
+PAGE_FACTS = 2_000
+POLL_S = 1.0
+RETRY_S = 2.0
+NOTIFY = "SELECT pg_notify('daybook', $1)"
+
+log = structlog.get_logger(__name__)
+
+
+class Projector:
+    """Runs until it is stopped. Any number may run in any number of processes; the leases share the work out."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        store: PostgresEventStore,
+        positions: Positions,
+        projections: Sequence[Projection[Any]],
+        *,
+        owner: str,
+        cache: RowCache | None = None,
+        page_facts: int = PAGE_FACTS,
+        watch: Watch | None = None,
+    ) -> None:
+        self._pool, self._store, self._positions, self._cache = pool, store, positions, cache
+        self._projections = {projection.name: projection for projection in projections}
+        self._leases = Leases(pool, list(self._projections), owner)
+        self._tables: dict[str, ReadTable[Any]] = {}
+        self._failing_until: dict[str, float] = {}
+        self._page_facts = page_facts
+        self._watch = watch or Watch()
+
+    async def run(self) -> None:
+        """Until cancelled, whatever happens: a database that is away is waited for, a bug is logged and tried again."""
+        try:
+            while True:
+                try:
+                    await self._run()
+                except UNREACHABLE as error:
+                    log.warning("projector_interrupted", error=str(error))
+                except Exception:
+                    log.exception("projector_interrupted")
+                self._leases.held = {}
+                await asyncio.sleep(POLL_S)
+        finally:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(2):
+                    await self._leases.release()
+
+    async def catch_up(self) -> None:
+        """Project everything up to the present head, once; for tools and tests that run no worker."""
+        await self._open()
+        await self._leases.take()
+        head = await self._store.head()
+        while any(lease.position < head for lease in self._leases.held.values()):
+            if not await self._turn():
+                break
+        await self._leases.release()
+
+    async def _run(self) -> None:
+        await self._open()
+        loop = asyncio.get_running_loop()
+        renew_at = 0.0
+        while True:
+            if loop.time() >= renew_at:
+                await self._leases.take()
+                renew_at = loop.time() + RENEW_EVERY_S
+            if not await self._turn():
+                going = [lease.position for name, lease in self._leases.held.items() if name not in self._failing_until]
+                if not await self._positions.reach(HEAD, min(going, default=self._positions[HEAD]) + 1, POLL_S):
+                    await self._store.head()
+
+    async def _open(self) -> None:
+        await self._leases.prepare()
+        for name, projection in self._projections.items():
+            self._tables[name] = await ReadTable.open(self._pool, projection)
+
+    async def _turn(self) -> bool:
+        """One page for every group of projections that stand together. Whether anything moved."""
+        now = asyncio.get_running_loop().time()
+        self._failing_until = {name: until for name, until in self._failing_until.items() if until > now}
+        groups: dict[int, list[Lease]] = defaultdict(list)
+        for lease in self._leases.held.values():
+            if lease.name not in self._failing_until:
+                groups[lease.position].append(lease)
+        moved = False
+        for _, group in sorted(groups.items()):
+            try:
+                moved |= await self._page(group)
+            except LeaseLost as lost:
+                log.warning("lease_lost", projections=str(lost))
+                await self._leases.take()  # finds out which of the group it was, and keeps the others
+            except UNREACHABLE:
+                raise
+            except Exception as error:
+                await self._isolate(group, error)
+        return moved
+
+    async def _isolate(self, group: list[Lease], error: Exception) -> None:
+        """Find out which projections of a failed group are to blame: only those stay behind."""
+        for lease in group:
+            try:
+                if len(group) > 1:
+                    await self._page([lease])
+                    continue
+            except LeaseLost:
+                self._leases.held.pop(lease.name, None)
+                continue
+            except Exception as own:
+                error = own
+            log.error("projection_failed", projection=lease.name, position=lease.position, exc_info=error)
+            self._failing_until[lease.name] = asyncio.get_running_loop().time() + RETRY_S
+            await self._leases.failed(lease, f"{type(error).__name__}: {error}")
+
+    async def _page(self, group: list[Lease]) -> bool:
+        start, began = group[0].position, asyncio.get_running_loop().time()
+        head = await self._store.head()
+        if head <= start:
+            return False
+        wanted = {fact.__name__ for lease in group for fact in self._projections[lease.name].facts}
+        facts = await self._store.read_page(start, limit=self._page_facts, but=EVENT_TYPES.keys() - wanted)
+        # A short page means: nothing more of our types up to the head that was read before it.
+        newest = facts[-1].position if facts else 0
+        end = newest if len(facts) == self._page_facts else max(head, newest)
+        names = [lease.name for lease in group]
+        changed: list[tuple[str, list[Key]]] = []
+        async with self._watch.page(names, facts), self._pool.acquire() as connection, connection.transaction():
+            parked = await parked_keys(connection, names)
+            for name in names:
+                projection = self._projections[name]
+                folded = await fold_page(connection, projection, self._tables[name], facts, parked[name])
+                await park(connection, name, folded.parked)
+                if folded.keys and projection.cached_as is not None:
+                    changed.append((projection.cached_as, folded.keys))
+            took_s = asyncio.get_running_loop().time() - began
+            await self._leases.advance(connection, group, end, (end - start) / took_s if took_s else 0.0)
+            await connection.execute(NOTIFY, f"{','.join(names)} {end}")
+        for lease in group:
+            lease.position = end
+            self._positions.advance(lease.name, end)
+        if self._cache is not None:
+            for kind, keys in changed:
+                await self._cache.changed(kind, keys, end)
+        return True

@@ -1,0 +1,203 @@
+"""What an operator can set, where each setting comes from, and the refusal to start when a needed one is missing."""
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infrastructure.data_dir import kept_secret, make_data_dir
+
+SECRET_KEY_CHARACTERS_MIN = 32
+SEALING_KEY_BYTES = 32
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+# A checkout keeps its state beside its code, wherever it is called from; an installed Daybook, where it is called.
+HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
+
+
+class Mode(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class SettingsRefused(Exception):
+    """The settings cannot be used; the message names each variable and what is wrong with it."""
+
+
+class Settings(BaseSettings):
+    """All settings, from the environment and then `.env` (or the file that DAYBOOK_ENV_FILE names); `.env.example`
+    has a line for each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DAYBOOK_",
+        env_file=os.environ.get("DAYBOOK_ENV_FILE", HOME / ".env"),
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    mode: Mode = Mode.PRODUCTION
+    database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
+    redis_url: Annotated[SecretStr | None, Field(validation_alias="REDIS_URL")] = None
+    secret_key: Annotated[
+        SecretStr | None, Field(validation_alias="SECRET_KEY", min_length=SECRET_KEY_CHARACTERS_MIN)
+    ] = None
+    sealing_key: Annotated[SecretStr | None, Field(validation_alias="SEALING_KEY")] = None
+    retired_sealing_keys: str = ""
+    seal_within_seconds: Annotated[float, Field(gt=0, le=3_600)] = 5
+    data_dir: Path = HOME / ".daybook"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(validation_alias=AliasChoices("DAYBOOK_PORT", "PORT"), ge=0, le=65_535)] = 8000
+    workers_in_process: bool = True
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
+    feed_listeners: Annotated[int, Field(ge=0)] = 10_000
+    request_body_limit_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576
+    state_cache_streams: Annotated[int, Field(ge=0)] = 50_000
+    key_prefix: Annotated[str, Field(min_length=1)] = "daybook:"
+    metrics_token: SecretStr | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    payment_gateway: Literal["sandbox"] = "sandbox"
+    access_token_minutes: Annotated[int, Field(ge=1, le=1_440)] = 15
+    reservation_minutes: Annotated[int, Field(ge=1, le=10_080)] = 15
+
+    @model_validator(mode="after")
+    def _production_has_no_defaults(self) -> Self:
+        needed = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, "SECRET_KEY": self.secret_key}
+        missing = [name for name, value in needed.items() if value is None]
+        if self.mode is Mode.PRODUCTION and missing:
+            raise ValueError(
+                f"in production mode {', '.join(missing)} must be set, in the environment or in .env "
+                "(to try Daybook out: daybook serve --dev)"
+            )
+        return self
+
+    @field_validator("sealing_key")
+    @classmethod
+    def _is_a_private_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            sealing_key(value.get_secret_value())
+        return value
+
+    @field_validator("retired_sealing_keys")
+    @classmethod
+    def _are_public_keys(cls, value: str) -> str:
+        for key in _listed(value):
+            sealing_key(key)
+        return value
+
+    @property
+    def development(self) -> bool:
+        return self.mode is Mode.DEVELOPMENT
+
+    def signing_key(self) -> str:
+        """The secret that signs tokens and cursors; in development made once and kept in `data_dir`.
+
+        Raises:
+            SettingsRefused: the kept file is unreadable or too short to be a secret.
+        """
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        secret = _kept_secret(path := self.data_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+        if len(secret) < SECRET_KEY_CHARACTERS_MIN:
+            raise SettingsRefused(f"{path} holds no usable secret; delete it and a new one is made")
+        return secret
+
+    def sealing_seed(self) -> bytes | None:
+        """The private key that seals the book (32 bytes, RFC 8032); in development made once and kept in `data_dir`.
+
+        None in production without SEALING_KEY: the shop works, and its book is not sealed.
+
+        Raises:
+            SettingsRefused: the kept file is unreadable or holds no key.
+        """
+        if self.sealing_key is not None:
+            return sealing_key(self.sealing_key.get_secret_value())
+        if not self.development:
+            return None
+        kept = self.data_dir / "sealing_key"
+        try:
+            return sealing_key(_kept_secret(kept, lambda: base64.b64encode(secrets.token_bytes(32)).decode()))
+        except ValueError as error:
+            raise SettingsRefused(f"{kept}: {error}") from None
+
+    def retired_public_keys(self) -> list[bytes]:
+        """Of those who sealed before: their seals stay good."""
+        return [sealing_key(key) for key in _listed(self.retired_sealing_keys)]
+
+
+def sealing_key(text: str) -> bytes:
+    """An Ed25519 key, private or public, from its base64. Raises ValueError, which does not repeat it."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != SEALING_KEY_BYTES:
+        raise ValueError(f"must be {SEALING_KEY_BYTES} bytes in base64, such as `openssl rand -base64 32` prints")
+    return key
+
+
+def load(*, development: bool = False) -> Settings:
+    """The settings for a service: development mode only when it is asked for, here or by DAYBOOK_MODE.
+
+    Raises:
+        SettingsRefused: a setting is missing or cannot be used.
+    """
+    try:
+        settings = Settings(mode=Mode.DEVELOPMENT) if development else Settings()
+    except ValidationError as refused:
+        raise SettingsRefused(_explained(refused)) from None
+    if settings.development:
+        make_data_dir(settings.data_dir)
+        (settings.data_dir / _DEVELOPMENT_MARK).touch()
+    return settings
+
+
+def load_for_tool(*, development: bool = False) -> Settings:
+    """The settings for a command beside a service, such as `daybook replay`.
+
+    A service never guesses its mode. A tool with no database configured may look into the shop that a development
+    service keeps in the same place, since all else would be a refusal.
+    """
+    if not development and "DAYBOOK_MODE" not in os.environ and "DATABASE_URL" not in os.environ:
+        try:
+            return load()
+        except SettingsRefused:
+            here = Path(os.environ.get("DAYBOOK_DATA_DIR", HOME / ".daybook"))
+            development = (here / _DEVELOPMENT_MARK).exists()
+    return load(development=development)
+
+
+_DEVELOPMENT_MARK = "development"
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _kept_secret(path: Path, make: Callable[[], str]) -> str:
+    try:
+        return kept_secret(path, make)
+    except OSError as error:
+        raise SettingsRefused(f"the development secret cannot be read: {error}") from None
+
+
+def _explained(refused: ValidationError) -> str:
+    lines = []
+    for error in refused.errors(include_url=False, include_input=False, include_context=False):
+        name = str(error["loc"][0]) if error["loc"] else ""
+        known = Settings.model_fields.get(name)
+        variable = f"DAYBOOK_{name.upper()}" if known is not None else name
+        message = error["msg"].removeprefix("Value error, ")
+        lines.append(f"{variable}: {message}" if variable else message)
+    return "; ".join(lines)

@@ -1,0 +1,74 @@
+"""Group read: whatever streams are asked for while earlier reads are under way are read together."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from infrastructure.database import Pool
+
+MAX_UNDER_WAY = 4
+"""Reads at a time: a long stream holds up those that were asked for together with it, and never all."""
+MAX_GROUP_CALLERS = 256
+
+
+class _Waiting(NamedTuple):
+    streams: Collection[str]
+    rows: "asyncio.Future[Sequence[Any]]"
+
+
+class StreamReader:
+    """`sql` takes an array of streams and gives rows with a column `stream`. Belongs to one event loop.
+
+    A read begins after it was asked for, so it sees everything that was committed before."""
+
+    def __init__(self, pool: Pool, sql: str) -> None:
+        self._pool, self._sql = pool, sql
+        self._queue: list[_Waiting] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def rows(self, streams: Collection[str]) -> Sequence[Any]:
+        """The rows of these streams, each stream's in the order that the statement gives. Raises asyncpg's errors."""
+        waiting = _Waiting(streams, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if len(self._under_way) < MAX_UNDER_WAY:
+            task = asyncio.create_task(self._read_on())
+            self._under_way.add(task)
+        return await waiting.rows
+
+    async def _read_on(self) -> None:
+        try:
+            while self._queue:
+                group, self._queue = self._queue[:MAX_GROUP_CALLERS], self._queue[MAX_GROUP_CALLERS:]
+                await self._read(group)
+        finally:
+            # Here, not in a callback: whoever asks after the last look at the queue must find that nobody looks.
+            if (task := asyncio.current_task()) is not None:
+                self._under_way.discard(task)
+
+    async def _read(self, group: Sequence[_Waiting]) -> None:
+        by_stream: dict[str, list[Any]] = defaultdict(list)
+        try:
+            for row in await self._pool.fetch(self._sql, list({stream for each in group for stream in each.streams})):
+                by_stream[row["stream"]].append(row)
+        except (asyncpg.DataError, ValueError) as error:
+            if len(group) > 1:  # one name is at fault: alone, each fails or succeeds for itself
+                for each in group:
+                    await self._read([each])
+                return
+            _fail(group, error)
+            return
+        except Exception as error:
+            _fail(group, error)
+            return
+        for each in group:
+            if not each.rows.done():  # else its caller has gone
+                each.rows.set_result([row for stream in dict.fromkeys(each.streams) for row in by_stream[stream]])
+
+
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+    for each in group:
+        if not each.rows.done():
+            each.rows.set_exception(error)

@@ -1,0 +1,45 @@
+"""What is seen of the work behind the requests: counted, and traced where tracing is on."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
+
+from events.store import Recorded
+from infrastructure.codec import Unread
+from infrastructure.metrics import Metrics
+from infrastructure.tracing import Tracing
+
+
+class Watch:
+    """Around a page of a projection and around a reaction."""
+
+    def __init__(self, metrics: Metrics | None = None, tracing: Tracing | None = None) -> None:
+        self._metrics, self._tracing = metrics or Metrics(), tracing
+
+    @asynccontextmanager
+    async def page(self, projections: Sequence[str], facts: Sequence[Recorded | Unread]) -> AsyncIterator[None]:
+        began = time.perf_counter()
+        try:
+            if self._tracing is None:
+                yield
+            else:
+                origins = [each.metadata.traceparent for each in facts if isinstance(each, Recorded)]
+                with self._tracing.page(projections, [each for each in origins if each], len(facts)):
+                    yield
+        except Exception:
+            self._metrics.page_failed(projections)
+            raise
+        self._metrics.page(projections, len(facts), time.perf_counter() - began)
+
+    @asynccontextmanager
+    async def reaction(self, fact: Recorded) -> AsyncIterator[None]:
+        name, tracing = type(fact.event).__name__, self._tracing
+        with (
+            self._metrics.reactions.track_inprogress(),
+            nullcontext() if tracing is None else tracing.reaction(name, fact.position, fact.metadata.traceparent),
+        ):
+            yield
+
+    def traceparent(self, otherwise: str) -> str:
+        """For facts that come of this: the span we are in, or where the cause came from."""
+        return (self._tracing and self._tracing.traceparent()) or otherwise

@@ -1,0 +1,24 @@
+"""Read models as folds: facts in, rows out. Nothing in here knows a database."""
+
+from typing import Any
+
+from projections.cart import cart
+from projections.category import category
+from projections.order_summary import order_summary
+from projections.product import product
+from projections.projection import Projection
+from projections.sale import sale
+from projections.sale_line import sale_line
+from projections.stock_level import stock_level
+from projections.user_account import user_account
+
+PROJECTIONS: tuple[Projection[Any], ...] = (
+    cart,
+    category,
+    order_summary,
+    product,
+    sale,
+    sale_line,
+    stock_level,
+    user_account,
+)

@@ -1,0 +1,31 @@
+"""What a projection is: a fold from facts to the rows of one table. The engine does all the rest."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from events.store import Recorded
+
+R = TypeVar("R")
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection(Generic[R]):
+    """`keys(fact)` says which rows a fact touches; `evolve(row, fact, key)` what such a row becomes.
+
+    A row that does not exist is None, before and after. Row fields are named as the table's columns; fields whose
+    column is json may be any plain structure. Both functions are pure, so the same facts always give the same rows.
+    """
+
+    name: str
+    """Of the projection and of its table."""
+    row: type[R]
+    key: tuple[str, ...]
+    """The table's primary key."""
+    facts: tuple[type, ...]
+    keys: Callable[[Any], Iterable[Key]]
+    evolve: Callable[[R | None, Recorded, Key], R | None]
+    cached_as: str | None = None
+    """The kind of Redis entry that stands for a row, if rows are cached: `product` for `product:{id}`."""

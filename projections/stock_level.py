@@ -1,0 +1,59 @@
+"""How much of each SKU is on hand and how much of that is promised."""
+
+from dataclasses import dataclass
+from typing import assert_never, get_args
+
+from events.stock import (
+    StockAdjusted,
+    StockCommitted,
+    StockEvent,
+    StockLapsed,
+    StockReceived,
+    StockReleased,
+    StockReserved,
+)
+from events.store import Recorded
+from projections.projection import Key, Projection
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevelRow:
+    sku: str
+    location: str
+    on_hand: int
+    reserved: int
+    version: int
+
+
+def moved(event: StockEvent) -> tuple[int, int]:
+    """By how many units a fact moves what is on hand, and what is reserved."""
+    match event:
+        case StockReceived(quantity=quantity):
+            return quantity, 0
+        case StockAdjusted(delta=delta):
+            return delta, 0
+        case StockReserved(quantity=quantity):
+            return 0, quantity
+        case StockReleased(quantity=quantity) | StockLapsed(quantity=quantity):
+            return 0, -quantity
+        case StockCommitted(quantity=quantity):
+            return -quantity, -quantity
+        case _:
+            assert_never(event)
+
+
+def evolve(row: StockLevelRow | None, fact: Recorded, key: Key) -> StockLevelRow:
+    on_hand, reserved = moved(fact.event)  # type: ignore[arg-type]
+    if row is not None:
+        on_hand, reserved = row.on_hand + on_hand, row.reserved + reserved
+    return StockLevelRow(key[0], key[1], on_hand, reserved, fact.version)
+
+
+stock_level = Projection(
+    "stock_level",
+    StockLevelRow,
+    ("sku", "location"),
+    get_args(StockEvent),
+    lambda event: [(event.sku, event.location)],
+    evolve,
+)

@@ -1,0 +1,1 @@
+"""Questions asked of read tables: the answers as plain records, and the SQL that fetches them."""

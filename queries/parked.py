@@ -1,0 +1,34 @@
+"""What waits to be projected, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from queries.rows import Listing
+
+PARKED = Listing(
+    "id, projection, key, position, stream, version, type, error, attempts, parked_at",
+    "parked",
+    {"id": "bigint"},
+    filters={"projection": "projection = {}"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedFact:
+    """`error` is None for a fact that waits behind an earlier one of its key."""
+
+    id: int
+    projection: str
+    key: str
+    position: int
+    stream: str
+    version: int
+    type: str
+    error: str | None
+    attempts: int
+    parked_at: datetime
+
+
+def from_row(row: Any) -> ParkedFact:
+    return ParkedFact(*row)

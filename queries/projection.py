@@ -1,0 +1,47 @@
+"""How far each projection is, who moves it, and what keeps it from moving."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from queries.rows import Rows
+
+# How long the oldest fact that a projection has yet to see has been waiting; its rate is that of its last page.
+PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.position AS lag,
+        coalesce(extract(epoch FROM clock_timestamp() - f.recorded_at), 0)::float8 AS lag_s,
+        p.facts_per_s, CASE WHEN p.facts_per_s > 0 THEN (h.position - p.position) / p.facts_per_s END AS eta_s,
+        p.owner, p.epoch, p.lease_until > clock_timestamp() AS running,
+        (SELECT count(*) FROM parked WHERE projection = p.name) AS parked, p.last_error, p.updated_at
+    FROM projections p CROSS JOIN head h LEFT JOIN facts f ON f.position = p.position + 1
+    WHERE p.name NOT LIKE '%\\_\\_old'  -- what a rebuild has replaced is kept, not moved
+    ORDER BY p.name"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionState:
+    """`lag` is how many facts it has yet to see, `lag_s` since when, `eta_s` how long that takes at the present rate.
+
+    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them."""
+
+    name: str
+    position: int
+    head: int
+    lag: int
+    lag_s: float
+    facts_per_s: float
+    eta_s: float | None
+    owner: str | None
+    epoch: int
+    running: bool
+    parked: int
+    last_error: str | None
+    updated_at: datetime
+
+    @property
+    def troubled(self) -> bool:
+        """Something needs a person: it does not move, or it went on without some facts."""
+        return self.last_error is not None or self.parked > 0
+
+
+async def projections(rows: Rows) -> Sequence[ProjectionState]:
+    return [ProjectionState(*row) for row in await rows.fetch(PROJECTIONS)]

@@ -1,0 +1,2 @@
+ALTER TABLE projections DROP COLUMN facts_per_s;
+DROP TABLE parked;

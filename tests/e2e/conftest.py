@@ -1,0 +1,30 @@
+"""A shop of each module's own behind its HTTP API, workers included, and people who call it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from infrastructure.settings import Settings
+from tests.e2e.shop_client import ShopClient, open_client, settings_for
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a module share its event loop, since they share its open shop."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, redis_url: str, key_prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """For the module's own database and key prefix; `model_copy(update=...)` makes others."""
+    return settings_for(database_url, redis_url, key_prefix, tmp_path_factory.mktemp("data"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop_client(settings: Settings) -> AsyncIterator[ShopClient]:
+    """The whole service in this process. Tests of a module share what is in it, so they make what they talk about."""
+    async with open_client(settings) as client:
+        yield client

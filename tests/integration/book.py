@@ -1,0 +1,62 @@
+"""Opening event stores on a real database, and judging whether the book in it is sound."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from events.store import EventStore, Recorded
+from infrastructure.committer import Committer
+from infrastructure.database import connect, open_pool
+from infrastructure.event_store import PostgresEventStore
+from infrastructure.positions import Positions
+
+FLAWS = """
+WITH numbered AS (
+    SELECT position, row_number() OVER (ORDER BY position) AS place, stream, version,
+           row_number() OVER (PARTITION BY stream ORDER BY position) AS step,
+           recorded_at, lag(recorded_at) OVER (ORDER BY position) AS recorded_before
+      FROM facts
+)
+SELECT 'position ' || position || ' is in place ' || place AS flaw FROM numbered WHERE position <> place
+UNION ALL
+SELECT stream || ' has version ' || version || ' as its fact number ' || step FROM numbered WHERE version <> step
+UNION ALL
+SELECT 'time goes back at position ' || position FROM numbered WHERE recorded_at < recorded_before
+UNION ALL
+SELECT concat(f.stream, ' or ', s.stream, ' is said to be at ', s.version, ', and is at ', f.last)
+  FROM (SELECT stream, max(version) AS last FROM facts GROUP BY stream) f FULL JOIN streams s USING (stream)
+ WHERE s.version IS DISTINCT FROM f.last
+UNION ALL
+SELECT 'the head is said to be at ' || position FROM head WHERE position <> (SELECT count(*) FROM facts)
+"""
+
+
+@asynccontextmanager
+async def open_store(
+    url: str, connect_committer: Callable[[], Awaitable[asyncpg.Connection]] | None = None
+) -> AsyncIterator[PostgresEventStore]:
+    """A store with a committer of its own, as each process has."""
+    async with open_pool(url, 2) as pool, Committer(connect_committer or (lambda: connect(url))) as committer:
+        yield PostgresEventStore(pool, committer, Positions())
+
+
+async def flaws(url: str) -> list[str]:
+    """What is wrong with the book: nothing, ever."""
+    connection = await connect(url)
+    try:
+        return [row["flaw"] for row in await connection.fetch(FLAWS)]
+    finally:
+        await connection.close()
+
+
+async def tail(store: EventStore, seen: list[Recorded], until: asyncio.Event) -> None:
+    """Read on from what was seen last, as a projection does, until told to stop and nothing is left."""
+    while True:
+        stopping = until.is_set()
+        page = await store.read_all(seen[-1].position if seen else 0, limit=50)
+        seen += page
+        if stopping and not page:
+            return
+        await asyncio.sleep(0)

@@ -1,0 +1,173 @@
+"""The command line on a real shop: the story of the demo, and what the other commands then say about it."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from api.cli import call
+from api.cli.opening import in_shop
+from api.cli.outcome import ExitCode
+from api.cli.story import told
+from infrastructure.settings import Settings
+from tests.e2e.shop_client import SECRET_KEY, settings_for
+
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
+
+Tool = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, redis_url: str, key_prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return settings_for(database_url, redis_url, key_prefix, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def order_id(settings: Settings) -> str:
+    """The order of the demo's story; the demo shop is around it."""
+    return in_shop(told, settings, workers=True)
+
+
+@pytest.fixture
+def tool(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Tool]:
+    """Calls a command as somebody on the service's machine would; gives what it says on standard output."""
+    assert settings.database_url is not None and settings.redis_url is not None
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    for name, value in {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "REDIS_URL": settings.redis_url.get_secret_value(),
+        "SECRET_KEY": SECRET_KEY,
+        "DAYBOOK_MODE": "production",
+        "DAYBOOK_KEY_PREFIX": settings.key_prefix,
+        "DAYBOOK_DATA_DIR": str(settings.data_dir),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def called(*arguments: str, code: ExitCode = ExitCode.OK) -> str:
+        assert call(arguments) == code, capsys.readouterr()
+        return capsys.readouterr().out
+
+    yield called
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    """A table as it comes in a pipe."""
+    names, *rows = (line.split("\t") for line in table.splitlines())
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def test_the_story_is_told_and_ends_with_the_orders_life(
+    order_id: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = in_shop(told, settings, workers=True)
+    assert again != order_id
+    said = capsys.readouterr().out
+    assert "She tries to order 100,000: Not enough in stock" in said
+    assert f"She orders 2: {again}" in said
+    assert "status: SHIPPED → COMPLETED" in said
+
+
+def test_replay_says_who_did_what_and_why_and_what_it_changed(order_id: str, tool: Tool) -> None:
+    said = tool("replay", "order", order_id)
+    headlines = [line.split()[1] for line in said.splitlines() if line[:3].strip()]
+    lifelong = ["OrderPlaced", "PaymentRequested", "PaymentCaptured", "OrderPaid", "OrderShipped", "OrderCompleted"]
+    assert headlines == lifelong
+    assert "system:fulfilment by RecordCapture, because of step 2" in said
+    assert "status: PENDING → PAID" in said
+    assert "line: 2 x " in said
+
+
+def test_replay_stops_at_a_version_or_at_what_was_known_then(order_id: str, tool: Tool) -> None:
+    whole: dict[str, Any] = json.loads(tool("replay", "order", order_id, "--json"))
+    third = whole["data"][2]
+    by_version = json.loads(tool("replay", "order", order_id, "--version", "3", "--json"))
+    assert by_version["data"] == whole["data"][:3]
+    assert (by_version["order"]["status"], by_version["order"]["payment"]) == ("PENDING", "CAPTURED")
+    # Capture and payment are one transaction: they have one time, and two positions.
+    assert len(json.loads(tool("replay", "order", order_id, "--as-of", third["recorded_at"], "--json"))["data"]) == 4
+    assert len(json.loads(tool("replay", "order", order_id, "--as-of", str(third["position"]), "--json"))["data"]) == 3
+    assert tool("replay", "order", order_id, "--as-of", "1", code=ExitCode.REFUSED) == ""
+    assert tool("replay", "order", "ord_unknown", code=ExitCode.REFUSED) == ""
+
+
+def test_the_tail_of_the_book_may_begin_anywhere_and_hold_one_type_only(order_id: str, tool: Tool) -> None:
+    everything = [json.loads(line) for line in tool("events", "tail", "--after", "0", "--json").splitlines()]
+    assert [event["position"] for event in everything] == list(range(1, len(everything) + 1))
+    newest = [json.loads(line) for line in tool("events", "tail", "--json").splitlines()]
+    assert newest == everything[-20:]
+    paid = [json.loads(line) for line in tool("events", "tail", "--type", "OrderPaid", "--json").splitlines()]
+    assert paid == [event for event in everything if event["type"] == "OrderPaid"][-20:]
+    assert order_id in tool("events", "tail", "--type", "OrderPaid")
+
+
+def test_projections_and_migrations_say_where_they_are(order_id: str, tool: Tool) -> None:
+    states = _rows(tool("projections", "status"))
+    assert {state["behind"] for state in states if state["projection"] != "fulfilment"} == {"0"}
+    assert [state["name"] for state in json.loads(tool("projections", "status", "--json"))["data"]] == [
+        state["projection"] for state in states
+    ]
+    status = json.loads(tool("migrate", "status", "--json"))
+    assert status["up_to_date"] and status["database"] == status["build"]
+    assert tool("migrate") == f"The database is at revision {status['build']}.\n"
+
+
+def test_reports_split_by_anything_add_up_to_the_summary(order_id: str, tool: Tool) -> None:
+    summary = json.loads(tool("report", "summary", "--json"))
+    assert summary["orders"] == len(tool("events", "tail", "--after", "0", "--type", "OrderPaid").splitlines())
+    for by in ([], ["--by", "department"], ["--by", "category"], ["--by", "product"]):
+        for period in ("day", "week", "month"):
+            rows = json.loads(tool("report", "sales", "--group-by", period, *by, "--json"))["data"]
+            assert sum(row["revenue"]["amount"] for row in rows) == summary["revenue"]["amount"]
+    week = _rows(tool("report", "sales", "--group-by", "week", "--from", "2017-05-01", "--to", "2017-05-07"))
+    assert [row["period"] for row in week] == ["2017-W18"]
+    assert sum(1 for _ in _rows(tool("report", "summary"))) == 7
+
+
+def test_an_administrator_can_be_made_once(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = json.loads(
+        tool("user", "create", "--email", "boss@example.com", "--role", "admin", "--make-password", "--json")
+    )
+    assert made["role"] == "admin" and len(made["password"]) >= 8
+    tool("user", "create", "--email", "boss@example.com", code=ExitCode.REFUSED)
+    monkeypatch.setenv("DAYBOOK_USER_PASSWORD", "short")
+    tool("user", "create", "--email", "clerk@example.com", code=ExitCode.USAGE)
+    monkeypatch.setenv("DAYBOOK_USER_PASSWORD", "long enough")
+    assert "long enough" not in tool("user", "create", "--email", "clerk@example.com", "--role", "staff")
+    assert json.loads(tool("events", "tail", "--json").splitlines()[-1])["data"]["role"] == "staff"
+
+
+def test_a_database_that_is_away_is_named_without_its_password(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://clerk:hidden@127.0.0.1:{port}/books")
+        for command in (["projections", "status"], ["migrate"], ["serve", "--port", "0"], ["worker"]):
+            assert call(command) == ExitCode.UNAVAILABLE
+            said = capsys.readouterr().err
+            assert said.startswith(f"daybook: the database books at 127.0.0.1:{port} cannot be used: "), said
+            assert "hidden" not in said
+
+
+def test_a_taken_port_is_refused_in_production(tool: Tool, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert call(["serve", "--port", port]) == ExitCode.UNAVAILABLE
+        assert f"127.0.0.1:{port} cannot be listened on" in capsys.readouterr().err
+
+
+def test_a_schema_that_is_behind_is_refused_by_what_needs_it(
+    tool: Tool, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    tool("migrate", "status", code=ExitCode.REFUSED)
+    for command in (["serve", "--port", "0"], ["serve", "--port", "0", "--processes", "2"], ["worker"]):
+        assert call(command) == ExitCode.REFUSED
+        assert "run `daybook migrate`" in capsys.readouterr().err
+    assert tool("migrate").startswith("Migrated from nothing to ")
+    assert tool("migrate", "down", "base", "--yes").endswith(" to nothing.\n")

@@ -1,0 +1,152 @@
+"""Read tables can be thrown away: folded anew from the first fact they come out the same, row for row."""
+
+import contextlib
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.progress import caught_up
+from api.wiring import Shop, open_shop
+from commands import Command
+from commands.cart import AddToCart, ChangeCartLine, ClearCart, RemoveFromCart
+from commands.category import CreateCategory, RemoveCategory, RenameCategory
+from commands.checkout import PlaceOrder
+from commands.order import CancelOrder, CompleteOrder, PayOrder, ShipOrder
+from commands.product import (
+    AddVariant,
+    ArchiveProduct,
+    ChangePrice,
+    ChangeVariant,
+    CreateProduct,
+    DescribeProduct,
+    PublishProduct,
+)
+from commands.rejections import Rejected
+from commands.stock import AdjustStock, ReceiveStock
+from commands.user import GrantRole, RegisterUser, RevokeRole
+from events.values import Address, CartId, CategoryId, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from infrastructure.projector import Projector
+from infrastructure.read_table import ReadTable
+from infrastructure.settings import Settings
+from projections import PROJECTIONS
+from projections.projection import Key, Projection
+from tests.e2e.shop_client import settings_for
+
+OPERATIONS = 400
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, key_prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return settings_for(database_url, redis_url, key_prefix, tmp_path_factory.mktemp("data"))
+
+
+def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
+    """Things that may happen in a small shop, sensible or not."""
+    n = chance.randrange(6)
+    category, product, sku = CategoryId(f"cat_{n % 3}"), ProductId(f"prd_{n}"), Sku(f"SKU-{n}")
+    user, cart = UserId(f"usr_{n % 4}"), CartId(f"cart_{n % 4}")
+    order, payment = OrderId(f"ord_{chance.randrange(25)}"), PaymentId(f"pay_{chance.randrange(60)}")
+    price = Money(chance.randrange(1, 5_000), chance.choice(["USD", "EUR"]))
+    home = Address("Ann", "Street 1", "Berlin", "10115", "DE")
+    return [
+        CreateCategory(category, f"category-{n}", "A category", CategoryId("cat_0") if n % 3 else None),
+        RenameCategory(category, f"Name {chance.random()}"),
+        RemoveCategory(CategoryId("cat_2")),
+        CreateProduct(product, f"product-{n}", "A product", CategoryId("cat_0"), "Good.", {"size": n, "new": True}),
+        DescribeProduct(product, f"Name {n}", description=f"{chance.random()}"),
+        AddVariant(product, sku, price, {"colour": "red"}),
+        ChangeVariant(sku, {"colour": chance.choice(["red", "blue"])}),
+        ChangePrice(sku, price),
+        PublishProduct(product),
+        ArchiveProduct(ProductId("prd_5")),
+        ReceiveStock(sku, chance.randrange(1, 30), "delivery"),
+        AdjustStock(sku, chance.randrange(-3, 3), "count"),
+        RegisterUser(user, f"{user}@example.com", "Ann"),
+        GrantRole(user, "staff"),
+        RevokeRole(user, "staff"),
+        *[AddToCart(cart, sku, chance.randrange(1, 4), user)] * 4,
+        ChangeCartLine(cart, sku, chance.randrange(0, 5)),
+        RemoveFromCart(cart, sku),
+        ClearCart(CartId("cart_3")),
+        *[PlaceOrder(order, user, cart, price.currency, lapses_at, ship_to=chance.choice([None, home]))] * 6,
+        *[PayOrder(order, payment, chance.choice(["tok_approve", "tok_decline"]))] * 5,
+        *[ShipOrder(order, "DHL", "123")] * 3,
+        CompleteOrder(order),
+        *[CancelOrder(order, "no")] * 2,
+    ]
+
+
+def _opening() -> list[Command]:
+    """Enough for orders to come about."""
+    commands: list[Command] = [CreateCategory(CategoryId("cat_0"), "category-0", "A category")]
+    for n in range(5):
+        product, sku = ProductId(f"prd_{n}"), Sku(f"SKU-{n}")
+        commands += [
+            CreateProduct(product, f"product-{n}", "A product", CategoryId("cat_0")),
+            AddVariant(product, sku, Money(100 + n, "USD")),
+            ChangePrice(sku, Money(90 + n, "EUR")),
+            PublishProduct(product),
+            ReceiveStock(sku, 100),
+        ]
+    return commands
+
+
+async def _live(shop: Shop) -> None:
+    for command in _opening():
+        await shop.handler(command)
+    chance, lapses_at = random.Random(11), datetime.now(UTC) + timedelta(hours=1)
+    for _ in range(OPERATIONS):
+        with contextlib.suppress(Rejected):
+            await shop.handler(chance.choice(_commands(chance, lapses_at)))
+    assert await caught_up(shop, 10)
+
+
+async def _rows(shop: Shop) -> dict[str, list[Any]]:
+    return {
+        projection.name: await shop.pool.fetch(f"SELECT t::text FROM {projection.name} AS t ORDER BY 1")
+        for projection in PROJECTIONS
+    }
+
+
+async def _thrown_away(shop: Shop) -> None:
+    await shop.pool.execute(f"TRUNCATE {', '.join(projection.name for projection in PROJECTIONS)}")
+    await shop.pool.execute("UPDATE projections SET position = 0 WHERE name <> 'fulfilment'")
+
+
+async def _caught_up(shop: Shop, page_facts: int = 1_000) -> None:
+    engine = Projector(shop.pool, shop.store, shop.positions, PROJECTIONS, owner="rebuild", page_facts=page_facts)
+    await engine.catch_up()
+
+
+async def _folded(shop: Shop, projection: Projection[Any]) -> dict[Key, Any]:
+    rows: dict[Key, Any] = {}
+    for fact in await shop.store.read_all(0, limit=100_000):
+        if type(fact.event) in projection.facts:
+            for key in projection.keys(fact.event):
+                row = projection.evolve(rows.get(key), fact, key)
+                rows.pop(key, None)
+                if row is not None:
+                    rows[key] = row
+    return rows
+
+
+async def test_rebuilt_tables_equal_the_live_ones_and_a_plain_fold(settings: Settings) -> None:
+    async with open_shop(settings, workers=True) as shop:
+        await _live(shop)
+    async with open_shop(settings) as shop:
+        await _caught_up(shop)
+        live = await _rows(shop)
+        assert all(live.values())
+        assert {row["t"].count("REFUNDED") for row in live["order_summary"]} == {0, 1}
+        for page_facts in (1_000, 7):
+            await _thrown_away(shop)
+            await _caught_up(shop, page_facts)
+            assert await _rows(shop) == live
+        async with shop.pool.acquire() as connection:
+            for projection in PROJECTIONS:
+                folded = await _folded(shop, projection)
+                table = await ReadTable.open(shop.pool, projection)
+                assert await table.fetch(connection, folded.keys()) == folded
+                assert len(live[projection.name]) == len(folded)

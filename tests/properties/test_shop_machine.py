@@ -1,0 +1,142 @@
+"""What the commands of a shop do, at random and through two handlers at once, is what a simple model says."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+
+from commands import Command
+from commands.cart import AddToCart
+from commands.handler import Handler
+from commands.order import PayOrder, RecordCapture, RecordDecline, RecordRefund, orders
+from commands.rejections import InvalidTransition, OutOfStock
+from commands.stock import AdjustStock, ReceiveStock
+from events.values import OrderId, PaymentId
+from tests.integration.book import flaws, open_store
+from tests.properties.shop_driver import PRICES, Floor, ShopDriver
+
+WHERE, UNITS, WHO, WHICH = (
+    st.sampled_from([0, 1]),
+    st.integers(1, 6),
+    st.sampled_from(["ann", "bob"]),
+    st.integers(0, 9),
+)
+PHASES = (Phase.reuse, Phase.generate, Phase.shrink)  # explaining a failure would take as long again as finding it
+ARTICLE = st.sampled_from(list(PRICES))
+
+
+class ShopMachine(ShopDriver):
+    @rule(article=ARTICLE, units=UNITS, where=WHERE)
+    def receive(self, article: str, units: int, where: int) -> None:
+        self.ask(ReceiveStock(self.sku(article), units), self.model.receive(article, units), where)
+
+    @rule(article=ARTICLE, delta=st.integers(-5, 5), where=WHERE)
+    def adjust(self, article: str, delta: int, where: int) -> None:
+        self.ask(AdjustStock(self.sku(article), delta, "counted"), self.model.adjust(article, delta), where)
+
+    @rule(who=WHO, article=ARTICLE, units=UNITS, where=WHERE)
+    def add_to_cart(self, who: str, article: str, units: int, where: int) -> None:
+        command = AddToCart(self.cart(who), self.sku(article), units)
+        self.ask(command, self.model.add_to_cart(who, article, units), where)
+
+    @rule(who=WHO, where=WHERE)
+    def place(self, who: str, where: int) -> None:
+        order_id = self.new_id()
+        self.ask(self.placing(order_id, who), self.model.place(order_id, who), where)
+
+    @rule(who=WHO, article=ARTICLE, where=WHERE)
+    def buy(self, who: str, article: str, where: int) -> None:
+        """All the way to a paid order, if there is enough."""
+        before = len(self.model.orders)
+        self.add_to_cart(who, article, 1, where)
+        self.place(who, 1 - where)
+        if len(self.model.orders) > before:
+            self.pay(0, where)
+            self.hear_from_gateway(True, 1 - where)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(which=WHICH, where=WHERE)
+    def pay(self, which: int, where: int) -> None:
+        order_id = self.order(which)
+        self.ask(PayOrder(order_id, PaymentId(self.new_id()), "tok"), self.model.pay(order_id), where)
+
+    @precondition(lambda self: self.model.some_order(payment="REQUESTED"))
+    @rule(captured=st.sampled_from([True, True, False]), where=WHERE)
+    def hear_from_gateway(self, captured: bool, where: int) -> None:
+        order_id = OrderId(self.model.some_order(payment="REQUESTED"))
+        order = self.runner.run(self.handlers[where].read(orders(order_id)))
+        assert order.payment_id is not None
+        heard: Command = RecordDecline(order_id, order.payment_id, "no funds")
+        if captured:
+            heard = RecordCapture(order_id, order.payment_id, order.total, "ref")
+        self.ask(heard, self.model.hear_from_gateway(order_id, captured=captured), where)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(which=WHICH, kind=st.sampled_from(["ship", "complete", "cancel"]), where=WHERE)
+    def go_on(self, which: int, kind: str, where: int) -> None:
+        order_id = self.order(which)
+        self.ask(self.going_on(kind, order_id), getattr(self.model, kind)(order_id), where)
+
+    @precondition(lambda self: self.model.some_order(payment="CAPTURED"))
+    @rule(where=WHERE)
+    def refund(self, where: int) -> None:
+        order_id = self.model.some_order(payment="CAPTURED")
+        payment_id = self.runner.run(self.handlers[where].read(orders(order_id))).payment_id
+        assert payment_id is not None
+        self.ask(RecordRefund(OrderId(order_id), payment_id, "ref", "why"), self.model.refund(order_id), where)
+
+    @precondition(lambda self: self.done)
+    @rule(which=WHICH, where=WHERE)
+    def repeat(self, which: int, where: int) -> None:
+        """The answer was lost, and the request comes again."""
+        command, once = self.done[-1 - which % len(self.done)]
+        assert self.runner.run(self.handlers[where](command, once=once)).replayed == b"done"
+
+    @rule(article=ARTICLE, buyers=st.integers(2, 8))
+    def many_buy_at_once(self, article: str, buyers: int) -> None:
+        """Of N buyers for M units exactly M win."""
+        placing = []
+        for n in range(buyers):
+            who, order_id = self.new_id(), self.new_id()
+            self.ask(AddToCart(self.cart(who), self.sku(article), 1), self.model.add_to_cart(who, article, 1), n % 2)
+            placing.append((order_id, who))
+        units = self.model.available(article)
+        outcomes = self.at_once(*[self.placing(order_id, who) for order_id, who in placing])
+        for (order_id, who), outcome in zip(placing, outcomes, strict=True):
+            if outcome is None:
+                assert self.model.place(order_id, who) is None
+        assert outcomes.count(None) == min(buyers, units)
+        assert outcomes.count(OutOfStock) == buyers - min(buyers, units)
+
+    @precondition(lambda self: self.model.some_order(status="PAID"))
+    @rule()
+    def ship_and_cancel_at_once(self) -> None:
+        order_id = self.model.some_order(status="PAID")
+        kinds = ["ship", "cancel"]
+        outcomes = self.at_once(*[self.going_on(kind, order_id) for kind in kinds])
+        assert sorted(map(str, outcomes)) == sorted(map(str, [None, InvalidTransition]))
+        getattr(self.model, kinds[outcomes.index(None)])(order_id)
+
+
+@pytest.fixture
+def floor(database_url: str) -> Iterator[Floor]:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+
+        async def handlers() -> list[Handler]:
+            return [Handler(await stack.enter_async_context(open_store(database_url))) for _ in range(2)]
+
+        yield Floor(runner, runner.run(handlers()))
+        runner.run(stack.aclose())
+        assert runner.run(flaws(database_url)) == []
+
+
+def test_the_shop_does_what_the_model_says(floor: Floor) -> None:
+    limits = settings(
+        max_examples=20, stateful_step_count=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(type("ShopOnThisFloor", (ShopMachine,), {"floor": floor}), settings=limits)

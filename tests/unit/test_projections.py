@@ -1,0 +1,250 @@
+"""Read models told as stories: given these facts, then these rows."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from events import EVENT_TYPES, Event, stream_of
+from events.cart import CartCheckedOut, CartCleared, CartLineAdded, CartLineChanged, CartLineRemoved, CartOpened
+from events.category import CategoryCreated, CategoryRemoved, CategoryRenamed
+from events.order import OrderLapsed, OrderPlaced, PaymentRefunded
+from events.product import PriceChanged, ProductArchived, ProductDescribed, VariantChanged
+from events.stock import StockAdjusted, StockCommitted, StockLapsed, StockReceived, StockReleased, StockReserved
+from events.store import Metadata, Recorded
+from events.user import RoleGranted, RoleRevoked
+from events.values import Address, CategoryId
+from projections import PROJECTIONS
+from projections.cart import CartLineRow, CartRow, cart
+from projections.category import CategoryRow, category
+from projections.order_summary import LAPSE_REASON, OrderSummaryRow, order_summary
+from projections.product import ProductRow, VariantRow, product
+from projections.projection import Key, Projection
+from projections.sale import SaleRow, sale
+from projections.sale_line import SaleLineRow, sale_line
+from projections.stock_level import StockLevelRow, stock_level
+from projections.user_account import UserAccountRow, user_account
+from tests.unit import pasts
+from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LINES, MUG, NOON, ORDER, PAYMENT, SMALL, TOTAL, eur
+
+
+def recorded(events: Sequence[Event]) -> list[Recorded]:
+    """One fact a minute from noon on, each in its stream and in the book."""
+    versions: dict[str, int] = {}
+    facts = []
+    for position, event in enumerate(events, 1):
+        stream = stream_of(event)
+        versions[stream] = versions.get(stream, 0) + 1
+        at = NOON + timedelta(minutes=position)
+        facts.append(Recorded(event, UUID(int=position), stream, versions[stream], position, Metadata(), at, at))
+    return facts
+
+
+def rows(projection: Projection[Any], *events: Event) -> dict[Key, Any]:
+    found: dict[Key, Any] = {}
+    for fact in recorded(events):
+        if type(fact.event) in projection.facts:
+            for key in projection.keys(fact.event):
+                row = projection.evolve(found.get(key), fact, key)
+                if row is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = row
+    return found
+
+
+def minute(n: int) -> datetime:
+    return NOON + timedelta(minutes=n)
+
+
+def order_row(*events: Event) -> OrderSummaryRow:
+    row: OrderSummaryRow = rows(order_summary, *events)[ORDER,]
+    return row
+
+
+placed_row = OrderSummaryRow(
+    ORDER,
+    ANN,
+    "PENDING",
+    "NONE",
+    2_300,
+    "EUR",
+    LINES,
+    None,
+    "",
+    "",
+    "",
+    placed_at=minute(1),
+    lapses_at=NOON,
+    updated_at=minute(1),
+    version=1,
+)
+
+
+def test_an_order_begins_pending_and_keeps_its_lines_as_sold() -> None:
+    assert rows(order_summary, *pasts.placed) == {(ORDER,): placed_row}
+    home = Address("Ann", "Street 1", "Berlin", "10115", "DE")
+    assert order_row(OrderPlaced(ORDER, ANN, LINES, TOTAL, ship_to=home)).ship_to == home
+
+
+def test_an_order_follows_its_money_and_its_parcel() -> None:
+    told = [pasts.placed[0], *pasts.paid, pasts.shipped, pasts.completed]
+    seen = [order_row(*told[:n]) for n in range(1, len(told) + 1)]
+    assert [(row.status, row.payment) for row in seen] == [
+        ("PENDING", "NONE"),
+        ("PENDING", "REQUESTED"),
+        ("PENDING", "CAPTURED"),
+        ("PAID", "CAPTURED"),
+        ("SHIPPED", "CAPTURED"),
+        ("COMPLETED", "CAPTURED"),
+    ]
+    assert [row.version for row in seen] == [1, 2, 3, 4, 5, 6]
+    assert [row.updated_at for row in seen] == [minute(n) for n in range(1, 7)]
+    assert seen[2].lapses_at == NOON
+    assert seen[3].lapses_at is None
+    assert (seen[4].carrier, seen[4].tracking) == ("DHL", "123")
+    assert {row.placed_at for row in seen} == {minute(1)}
+
+
+def test_an_order_can_be_declined_cancelled_refunded_or_lapse() -> None:
+    begun = pasts.placed[0]
+    assert order_row(begun, pasts.requested, pasts.declined).payment == "DECLINED"
+    cancelled = order_row(begun, pasts.cancelled)
+    assert (cancelled.status, cancelled.cancel_reason, cancelled.lapses_at) == ("CANCELLED", "changed my mind", None)
+    refunded = PaymentRefunded(ORDER, PAYMENT, TOTAL, "ref_2", "cancelled")
+    row = order_row(begun, *pasts.paid, pasts.cancelled, refunded)
+    assert (row.status, row.payment) == ("CANCELLED", "REFUNDED")
+    lapsed = order_row(begun, OrderLapsed(ORDER))
+    assert (lapsed.status, lapsed.cancel_reason, lapsed.lapses_at) == ("CANCELLED", LAPSE_REASON, None)
+
+
+def test_a_cart_adds_up_changes_and_empties() -> None:
+    two = CartRow(CART, ANN, [CartLineRow(SMALL, MUG, 2), CartLineRow(LARGE, MUG, 1)], minute(3), 3)
+    assert rows(cart, *pasts.filled_cart) == {(CART,): two}
+
+    def lines(*events: Event) -> list[tuple[str, int]]:
+        row: CartRow = rows(cart, *pasts.filled_cart, *events)[CART,]
+        return [(line.sku, line.quantity) for line in row.lines]
+
+    assert lines(CartLineAdded(CART, SMALL, MUG, 3)) == [(SMALL, 5), (LARGE, 1)]
+    assert lines(CartLineChanged(CART, LARGE, 9)) == [(SMALL, 2), (LARGE, 9)]
+    assert lines(CartLineRemoved(CART, SMALL)) == [(LARGE, 1)]
+    assert lines(CartCleared(CART)) == lines(CartCheckedOut(CART, ORDER)) == []
+    assert rows(cart, CartOpened(CART))[CART,].customer_id is None
+
+
+def test_a_category_keeps_its_place_when_it_is_removed() -> None:
+    mugs = CategoryId("cat_mugs")
+    told = (*pasts.kitchen, CategoryCreated(mugs, "mugs", "Mugs", KITCHEN), CategoryRenamed(mugs, "Cups"))
+    kitchen = CategoryRow(KITCHEN, "kitchen", "Kitchen", None, removed=False, version=1)
+    cups = CategoryRow(mugs, "mugs", "Cups", KITCHEN, removed=False, version=2)
+    assert rows(category, *told) == {(KITCHEN,): kitchen, (mugs,): cups}
+    removed = replace(cups, removed=True, version=3)
+    assert rows(category, *told, CategoryRemoved(mugs))[mugs,] == removed
+
+
+def test_a_product_is_a_draft_until_it_is_published_and_carries_its_prices() -> None:
+    expected = ProductRow(
+        MUG,
+        "mug",
+        "Mug",
+        "Holds tea.",
+        KITCHEN,
+        "draft",
+        {"dishwasher": True},
+        [VariantRow(SMALL, {"size": "S"}, [eur(700)]), VariantRow(LARGE, {"size": "L"}, [eur(900)])],
+        created_at=minute(4),
+        version=3,
+    )
+    assert rows(product, *pasts.draft, *pasts.variants) == {(MUG,): expected}
+    active: ProductRow = rows(product, *pasts.catalog)[MUG,]
+    assert active == replace(expected, status="active", version=4)
+    assert rows(product, *pasts.catalog, ProductArchived(MUG))[MUG,].status == "archived"
+
+
+def test_a_product_is_described_anew_and_priced_per_currency() -> None:
+    def after(*events: Event) -> ProductRow:
+        row: ProductRow = rows(product, *pasts.catalog, *events)[MUG,]
+        return row
+
+    described = after(ProductDescribed(MUG, "Cup", CategoryId("cat_2"), "Holds coffee."))
+    assert (described.name, described.category_id, described.attributes) == ("Cup", "cat_2", {})
+    assert described.slug == "mug"
+    dollars = replace(eur(800), currency="USD")
+    priced = after(PriceChanged(MUG, SMALL, eur(650), eur(700)), PriceChanged(MUG, SMALL, dollars, None))
+    assert [variant.prices for variant in priced.variants] == [[eur(650), dollars], [eur(900)]]
+    assert after(VariantChanged(MUG, LARGE, {"size": "XL"})).variants[1].options == {"size": "XL"}
+
+
+def test_a_sale_counts_when_it_is_paid_and_is_given_back_when_refunded() -> None:
+    begun = pasts.placed[0]
+    entry = SaleRow(ORDER, ANN, 3, 2_300, "EUR", minute(1), 1)
+    assert rows(sale, begun, pasts.requested, pasts.captured) == {(ORDER,): entry}
+    paid = replace(entry, paid_at=minute(4), paid_position=4)
+    assert rows(sale, begun, *pasts.paid) == {(ORDER,): paid}
+    refunded = PaymentRefunded(ORDER, PAYMENT, TOTAL, "ref_2", "cancelled")
+    assert rows(sale, begun, *pasts.paid, pasts.cancelled, refunded) == {
+        (ORDER,): replace(paid, refunded_minor=2_300, refunded_at=minute(6), refunded_position=6)
+    }
+
+
+def test_every_line_of_an_order_is_an_entry_of_its_own() -> None:
+    assert rows(sale_line, *pasts.placed) == {
+        (ORDER, 1): SaleLineRow(ORDER, 1, SMALL, MUG, KITCHEN, 2, 1_400),
+        (ORDER, 2): SaleLineRow(ORDER, 2, LARGE, MUG, KITCHEN, 1, 900),
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "on_hand", "reserved"),
+    [
+        (StockReceived(SMALL, 3), 13, 4),
+        (StockAdjusted(SMALL, -3, "lost"), 7, 4),
+        (StockReserved(SMALL, ORDER, 3), 10, 7),
+        (StockReleased(SMALL, ORDER, 3, "cancelled"), 10, 1),
+        (StockLapsed(SMALL, ORDER, 3), 10, 1),
+        (StockCommitted(SMALL, ORDER, 3), 7, 1),
+    ],
+)
+def test_stock_moves_with_every_fact(event: Event, on_hand: int, reserved: int) -> None:
+    begun = (StockReceived(SMALL, 10), StockReserved(SMALL, ORDER, 4))
+    assert rows(stock_level, *begun, event) == {
+        (SMALL, "main"): StockLevelRow(SMALL, "main", on_hand, reserved, version=3)
+    }
+
+
+def test_stock_is_kept_apart_by_location() -> None:
+    found = rows(stock_level, StockReceived(SMALL, 1), StockReceived(SMALL, 2, location="attic"))
+    assert {key: row.on_hand for key, row in found.items()} == {(SMALL, "main"): 1, (SMALL, "attic"): 2}
+
+
+def test_an_account_gains_and_loses_roles() -> None:
+    granted = (pasts.registered, RoleGranted(ANN, "staff"), RoleGranted(ANN, "admin"))
+    account = UserAccountRow(ANN, "ann@example.org", "Ann", ["admin", "customer", "staff"], minute(1), version=3)
+    assert rows(user_account, *granted) == {(ANN,): account}
+    assert rows(user_account, *granted, RoleRevoked(ANN, "staff"))[ANN,].roles == ["admin", "customer"]
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+def test_a_fact_about_something_never_begun_makes_no_row(projection: Projection[Any]) -> None:
+    """Two projections of one stream kind may stand at different places; none may trip over a page's first fact."""
+    later: list[Event] = [
+        CartCleared(CART),
+        CategoryRemoved(KITCHEN),
+        OrderLapsed(ORDER),
+        pasts.paid[-1],
+        PaymentRefunded(ORDER, PAYMENT, TOTAL, "ref", "cancelled"),
+        ProductArchived(MUG),
+        RoleGranted(ANN, "staff"),
+    ]
+    assert rows(projection, *later) == {}
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+def test_keys_are_fields_of_the_row_and_facts_are_known(projection: Projection[Any]) -> None:
+    assert set(projection.key) < {field.name for field in fields(projection.row)}
+    assert {fact.__name__ for fact in projection.facts} <= EVENT_TYPES.keys()
+    assert projection.name == projection.row.__module__.removeprefix("projections.")

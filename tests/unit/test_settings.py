@@ -1,0 +1,119 @@
+"""Settings: production refuses to guess, development keeps its secret, and .env.example tells the truth."""
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from infrastructure import settings
+from infrastructure.settings import Mode, Settings, SettingsRefused
+
+PROJECT = Path(__file__).parents[2]
+ENOUGH = {
+    "DATABASE_URL": "postgresql://db/daybook",
+    "REDIS_URL": "redis://cache",
+    "SECRET_KEY": "k" * settings.SECRET_KEY_CHARACTERS_MIN,
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in _variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DAYBOOK_DATA_DIR", str(tmp_path / "state"))
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+def test_production_refuses_to_start_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", ENOUGH["REDIS_URL"])
+    with pytest.raises(SettingsRefused, match="DATABASE_URL, SECRET_KEY must be set"):
+        settings.load()
+
+
+def test_production_starts_when_everything_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    loaded = settings.load()
+    assert loaded.mode is Mode.PRODUCTION
+    assert loaded.signing_key() == ENOUGH["SECRET_KEY"]
+
+
+def test_a_short_secret_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (ENOUGH | {"SECRET_KEY": "hunter2"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsRefused, match="SECRET_KEY") as refused:
+        settings.load()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_POOL_SIZE", "many")
+    with pytest.raises(SettingsRefused, match="DAYBOOK_POOL_SIZE"):
+        settings.load(development=True)
+
+
+def test_development_makes_its_secret_once_and_keeps_it_private() -> None:
+    first = settings.load(development=True)
+    kept = first.data_dir / "secret_key"
+    assert first.signing_key() == settings.load(development=True).signing_key() == kept.read_text()
+    assert len(first.signing_key()) >= settings.SECRET_KEY_CHARACTERS_MIN
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_development_makes_its_sealing_key_once_and_keeps_it_private() -> None:
+    first = settings.load(development=True)
+    seed, kept = first.sealing_seed(), first.data_dir / "sealing_key"
+    assert seed == settings.load(development=True).sealing_seed() == settings.sealing_key(kept.read_text())
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    kept.write_text("no key")
+    with pytest.raises(SettingsRefused, match="sealing_key: must be 32 bytes in base64"):
+        first.sealing_seed()
+
+
+def test_production_without_a_sealing_key_opens_and_does_not_seal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    assert settings.load().sealing_seed() is None
+    monkeypatch.setenv("SEALING_KEY", "c2VhbGluZyBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyE=")
+    assert settings.load().sealing_seed() == b"sealing key of thirty-two bytes!"
+
+
+@pytest.mark.parametrize("name", ["SEALING_KEY", "DAYBOOK_RETIRED_SEALING_KEYS"])
+def test_what_is_no_sealing_key_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for known, value in ENOUGH.items():
+        monkeypatch.setenv(known, value)
+    monkeypatch.setenv(name, "aHVudGVyMg==")
+    with pytest.raises(SettingsRefused, match=f"{name}: must be 32 bytes") as refused:
+        settings.load()
+    assert "aHVudGVyMg" not in str(refused.value)
+
+
+def test_retired_sealing_keys_stand_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    one, other = "A" * 43 + "=", "B" * 42 + "A="
+    monkeypatch.setenv("DAYBOOK_RETIRED_SEALING_KEYS", f"{one}, {other},")
+    assert settings.load().retired_public_keys() == [settings.sealing_key(one), settings.sealing_key(other)]
+
+
+def test_only_a_tool_follows_a_development_service() -> None:
+    with pytest.raises(SettingsRefused):
+        settings.load_for_tool()
+    settings.load(development=True)
+    assert settings.load_for_tool().development
+    with pytest.raises(SettingsRefused):
+        settings.load()
+
+
+def test_the_example_lists_every_setting_and_nothing_else() -> None:
+    example = (PROJECT / ".env.example").read_text()
+    listed = set(re.findall(r"^#? ?([A-Z_]+)=", example, re.MULTILINE))
+    composed = set(re.findall(r"\$\{([A-Z_]+)", (PROJECT / "docker-compose.yml").read_text()))
+    assert _variables() <= listed
+    assert listed <= _variables() | composed
+
+
+def _variables() -> set[str]:
+    own = {"database_url", "redis_url", "secret_key", "sealing_key"}
+    return {name.upper() if name in own else f"DAYBOOK_{name.upper()}" for name in Settings.model_fields}

@@ -1,0 +1,33 @@
+"""Accounts and their roles."""
+
+import pytest
+
+from commands.rejections import NotFound
+from commands.user import CUSTOMER, STAFF, GrantRole, RegisterUser, RevokeRole, users
+from events.user import RoleGranted, RoleRevoked
+from tests.unit.pasts import ANN, registered
+from tests.unit.shop import given, refused
+
+
+def test_who_registers_is_a_customer() -> None:
+    shop = given()
+    assert shop.when(RegisterUser(ANN, "ann@example.org", "Ann")) == [registered]
+    assert shop(users(ANN)).roles == {CUSTOMER}
+
+
+def test_an_account_is_registered_once_whatever_is_said_the_second_time() -> None:
+    assert given(registered).when(RegisterUser(ANN, "other@example.org")) == []
+
+
+def test_roles_are_granted_and_revoked() -> None:
+    shop = given(registered)
+    assert shop.when(GrantRole(ANN, STAFF)) == [RoleGranted(ANN, STAFF)]
+    assert shop(users(ANN)).roles == {CUSTOMER, STAFF}
+    assert shop.when(RevokeRole(ANN, STAFF)) == [RoleRevoked(ANN, STAFF)]
+    assert shop(users(ANN)).roles == {CUSTOMER}
+
+
+@pytest.mark.parametrize("command", [GrantRole(ANN, STAFF), RevokeRole(ANN, STAFF)])
+def test_an_account_that_does_not_exist_has_no_roles(command: GrantRole | RevokeRole) -> None:
+    with refused(NotFound, kind="user", id=ANN):
+        given().when(command)
