@@ -17,16 +17,18 @@ SEPARATOR = "\x1e"
 
 _TEXTS, _INTEGERS = f"string_to_array(${{}}::text, chr({ord(SEPARATOR)}))", "${}::text::integer[]"
 _CONVERTED = {
-    **dict.fromkeys((1, 9, 16, 20, 22), _TEXTS),
-    **dict.fromkeys((2, 3, 4, 5, 6, 7, 8, 14, 15, 17, 18), _INTEGERS),
-    19: "${}::text::uuid[]",
-    21: "${}::text::smallint[]",
+    **dict.fromkeys((3, 11, 18, 22, 24), _TEXTS),
+    **dict.fromkeys((4, 5, 6, 7, 8, 9, 10, 16, 17, 19, 20), _INTEGERS),
+    21: "${}::text::uuid[]",
+    23: "${}::text::smallint[]",
 }
-APPEND = f"SELECT * FROM append_facts({', '.join(_CONVERTED.get(n, '${}').format(n) for n in range(1, 24))})"
+APPEND = f"SELECT * FROM append_facts({', '.join(_CONVERTED.get(n, '${}').format(n) for n in range(1, 26))})"
 
 
 def arguments(batch: Sequence[RawAppend]) -> tuple[Any, ...]:
-    """Raises ValueError for a name that holds the separator."""
+    """All arguments after the first two, which say who appends and the number of the batch.
+
+    Raises ValueError for a name that holds the separator."""
     streams: dict[str, int] = {}
     c_stream: list[int] = []
     c_expected: list[int] = []

@@ -1,11 +1,17 @@
-"""Group commit: whatever appends are waiting when the last batch returns go to the database as one."""
+"""Group commit: whatever appends are waiting when the last batch returns go to the database as one.
+
+A batch whose answer is lost is sent again under its number, which the database stores once.
+"""
 
 import asyncio
 import contextlib
+import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
+from uuid import uuid4
 
 import asyncpg
 import structlog
@@ -31,6 +37,22 @@ BAD_CONTENT = (
     OverflowError,
 )
 
+UNREACHED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The connection is of no use any more, or leads to a server that is not the primary (now).
+BROKEN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+PATIENCE_S = 10.0
+PAUSE_S = (0.05, 0.25)
+
+STORED_BETWEEN = "SELECT id::text, position FROM facts WHERE position > $1 AND position <= $2"
+
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 log = structlog.get_logger(__name__)
@@ -49,7 +71,9 @@ class Committer:
         connect: Connect,
         on_commit: Callable[[int], None] = lambda position: None,
         metrics: Metrics | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        """`patience_s`: how long an append is tried again while the database is away."""
         self._connect = connect
         self._on_commit = on_commit
         self._metrics = metrics or Metrics()
@@ -58,6 +82,9 @@ class Committer:
         self._connection: asyncpg.Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._patience_s = patience_s
+        self._away_since: float | None = None
+        self._writer, self._batch = uuid4(), 0
 
     async def __aenter__(self) -> "Committer":
         self._task = asyncio.create_task(self._run(), name="committer")
@@ -97,7 +124,7 @@ class Committer:
             except Exception as error:  # a bug in here must not leave callers waiting for ever
                 log.exception("committer_failed")
                 _fail(batch, Unacknowledged(str(error)))
-            answers = [(each.answer, len(each.append.facts)) for each in batch]
+            answers = [(each.answer, len(each.append.facts)) for each in batch if each.answer.done()]
             self._metrics.commit(answers, len(self._queue), time.perf_counter() - began)
 
     def _next_batch(self) -> list[_Waiting]:
@@ -111,43 +138,61 @@ class Committer:
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        try:
-            connection = await self._connected()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("database_unreachable", error=str(error))
-            _fail(batch, StoreBusy("the database cannot be reached"))
-            await asyncio.sleep(0.1)
-            return
-        try:
-            row = await connection.fetchrow(
-                APPEND, *arguments([waiting.append for waiting in batch]), timeout=STATEMENT_TIMEOUT_S
-            )
-        except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
-            _fail(batch, StoreBusy("the database took too long"))
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.InterfaceError,
-            OSError,
-            TimeoutError,
-        ) as error:
-            log.warning("append_unacknowledged", appends=len(batch), error=str(error))
-            connection.terminate()
-            self._connection = None
-            _fail(batch, Unacknowledged("the connection to the database broke before it answered"))
-        except BAD_CONTENT as error:
-            if len(batch) == 1:
-                _fail(batch, AppendRefused(str(error)))
+        """Send the batch until there is an answer, and give up when the database has been away for too long."""
+        self._batch += 1
+        unanswered = False  # it may have been stored: a batch with this number is stored once, so it can be sent again
+        while True:
+            try:
+                connection = await self._connected()
+            except UNREACHED as error:
+                log.warning("database_unreachable", error=str(error))
+                if await self._try_again():
+                    continue
+                _fail(batch, _gave_up(unanswered))
                 return
-            for waiting in batch:  # one of them is bad: alone, each fails or succeeds for itself
-                await self._commit([waiting])
-        except asyncpg.PostgresError as error:  # a full disk, a standby, a deadlock: rolled back, and nobody's fault
-            log.error("append_failed", appends=len(batch), error=str(error), sqlstate=error.sqlstate)
-            _fail(batch, StoreBusy("the database is in trouble"))
-        else:
-            assert row is not None
+            try:
+                await self._send(connection, batch)
+            except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+                _fail(batch, _gave_up(unanswered, "the database took too long"))
+            except BROKEN as error:
+                log.warning("append_unanswered", appends=len(batch), error=str(error))
+                connection.terminate()
+                unanswered = unanswered or not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+                if await self._try_again():
+                    continue
+                _fail(batch, _gave_up(unanswered))
+            except BAD_CONTENT as error:
+                if len(batch) == 1:
+                    _fail(batch, AppendRefused(str(error)))
+                    return
+                for waiting in batch:  # one of them is bad: alone, each fails or succeeds for itself
+                    await self._commit([waiting])
+            except asyncpg.PostgresError as error:  # a full disk, a deadlock: rolled back, and nobody's fault
+                log.error("append_failed", appends=len(batch), error=str(error), sqlstate=error.sqlstate)
+                _fail(batch, _gave_up(unanswered, "the database is in trouble"))
+            return
+
+    async def _send(self, connection: asyncpg.Connection, batch: list[_Waiting]) -> None:
+        appends = arguments([waiting.append for waiting in batch])
+        row = await connection.fetchrow(APPEND, self._writer, self._batch, *appends, timeout=STATEMENT_TIMEOUT_S)
+        assert row is not None
+        self._away_since = None
+        if row["again_after"] is None:
             self._on_commit(row["head_after"])
             _answer(batch, row)
+            return
+        after, until = row["again_after"], row["again_until"]
+        stored = await connection.fetch(STORED_BETWEEN, after, until, timeout=STATEMENT_TIMEOUT_S)
+        self._on_commit(until)
+        # What is not there was not stored and rests on nothing: it is judged anew, before all that came later.
+        self._queue.extendleft(reversed(_answer_stored(batch, dict(map(tuple, stored)), row["at"])))
+
+    async def _try_again(self) -> bool:
+        """Pause before another attempt; False when the database has been away for longer than callers should wait."""
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        await asyncio.sleep(random.uniform(*PAUSE_S))
+        return now - self._away_since < self._patience_s
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
@@ -155,10 +200,30 @@ class Committer:
         return self._connection
 
 
+def _gave_up(unanswered: bool, why: str = "the database cannot be reached") -> Exception:
+    if unanswered:
+        return Unacknowledged("the connection to the database broke before it answered")
+    return StoreBusy(why)
+
+
 def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
     for waiting in batch:
         if not waiting.answer.done():
             waiting.answer.set_exception(error)
+
+
+def _answer_stored(batch: Sequence[_Waiting], positions: Mapping[str, int], at: datetime) -> list[_Waiting]:
+    """Answer those whose facts an earlier attempt has stored, `positions` by id, and give back the others."""
+    others = []
+    for waiting in batch:
+        facts = waiting.append.facts
+        if facts and facts[0].id in positions:
+            waiting.append.ticket.stored = True
+            if not waiting.answer.done():
+                waiting.answer.set_result(Appended(positions[facts[-1].id], at))
+        else:
+            others.append(waiting)
+    return others
 
 
 def _answer(batch: Sequence[_Waiting], row: asyncpg.Record) -> None:

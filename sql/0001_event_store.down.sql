@@ -1,3 +1,4 @@
 DROP FUNCTION append_facts;
-DROP TABLE idempotency_keys, head, streams, facts;
+DROP FUNCTION add_partition;
+DROP TABLE writers, idempotency_keys, head, streams, facts;
 DROP FUNCTION refuse_change;

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from events.store import EventStore, Recorded
-from infrastructure.committer import Committer
+from infrastructure.committer import PATIENCE_S, Committer
 from infrastructure.database import connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
@@ -35,10 +35,14 @@ SELECT 'the head is said to be at ' || position FROM head WHERE position <> (SEL
 
 @asynccontextmanager
 async def open_store(
-    url: str, connect_committer: Callable[[], Awaitable[asyncpg.Connection]] | None = None
+    url: str,
+    connect_committer: Callable[[], Awaitable[asyncpg.Connection]] | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[PostgresEventStore]:
     """A store with a committer of its own, as each process has."""
-    async with open_pool(url, 2) as pool, Committer(connect_committer or (lambda: connect(url))) as committer:
+    opened = Committer(connect_committer or (lambda: connect(url)), patience_s=patience_s)
+    async with open_pool(url, 2) as pool, opened as committer:
         yield PostgresEventStore(pool, committer, Positions())
 
 
