@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import appends, hot_sku, importing, listeners, orders_http, projecting, seals
+from benchmarks import appends, hot_sku, importing, listeners, orders_http, projecting, seals, wakes
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground
 
@@ -66,6 +66,14 @@ BENCHMARKS: dict[str, Benchmark] = {
         "process: `RecordSale` of one line, which reads the new order's stream and the stock's, decides, and appends "
         "`OrderPlaced` and `StockReserved` together, guarded by both versions. It does more than the peer, which knows "
         "of no order: that one takes a unit off a counter and inserts a reservation.",
+    ),
+    "lag_p99": Benchmark(
+        wakes.measure,
+        "Wake-ups and lag",
+        "64 clients append to a cart each, first as fast as they can, then at half that rate (`lag_p99_load`), while "
+        "`daybook worker` projects in a process of its own and another process only listens. `wake_p99` is the time "
+        "from asking for an append until the listener has heard of its position; `lag_p99` the time from its answer "
+        "until the listener has heard that the row is in the read table, both over all appends of the run.",
     ),
     "import_rate": Benchmark(
         importing.measure,
