@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import appends, hot_sku, importing, listeners, orders_http, projecting, seals, wakes
+from benchmarks import appends, growth, hot_sku, importing, listeners, orders_http, projecting, seals, wakes
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground
 
@@ -65,7 +65,18 @@ BENCHMARKS: dict[str, Benchmark] = {
         "256 buyers reserve one unit each of the same SKU, again and again, through the command handler of one "
         "process: `RecordSale` of one line, which reads the new order's stream and the stock's, decides, and appends "
         "`OrderPlaced` and `StockReserved` together, guarded by both versions. It does more than the peer, which knows "
-        "of no order: that one takes a unit off a counter and inserts a reservation.",
+        "of no order: that one takes a unit off a counter and inserts a reservation. `hot_sku_4` is the same with 64 "
+        "buyers in each of four processes, each with a handler of its own: who loses the race for the stock's stream "
+        "reads what the winner has done, and decides again.",
+    ),
+    "growth_10m": Benchmark(
+        growth.measure,
+        "Growth",
+        "Two books on one server, one of ten thousand facts and one of ten million, in partitions of a million (there "
+        "are ten million in each unless the operator wants it otherwise), written by `INSERT ... SELECT` with all "
+        "indexes in place. `growth_10m` is `append_64` in each, `growth_10m_tail` reads the newest ten thousand facts "
+        "in pages of a thousand. It takes some minutes and runs only when it is named.",
+        only_by_name=True,
     ),
     "lag_p99": Benchmark(
         wakes.measure,
