@@ -9,6 +9,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 OURS = ("events", "commands")
@@ -63,11 +64,9 @@ def _submodule(place: Place) -> str | None:
 
 def _text(module: str) -> str:
     spec = find_spec(module)
-    get_source = getattr(spec and spec.loader, "get_source", None)
-    text: str | None = get_source(module) if get_source is not None else None
-    if text is None:
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise OSError(f"there is no source of {module}")
-    return text
+    return Path(spec.origin).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=256)

@@ -35,7 +35,7 @@ def of_type(hint: Any) -> SearchStrategy[Any]:
         assert isinstance(hint, type)
         return made_of(hint)
     if isinstance(hint, EnumType):
-        return st.sampled_from(list(hint))  # type: ignore[arg-type]
+        return st.sampled_from(list(hint))
     of = [of_type(each) for each in get_args(hint) if each is not ...]
     if get_origin(hint) in (Union, UnionType):
         return st.one_of(of)

@@ -7,8 +7,8 @@ import pytest
 
 from commands.decider import Ref
 from commands.handler import Handler, Once
-from commands.stock import ReceiveStock, Stock
 from commands.states import Known, Replayed
+from commands.stock import ReceiveStock, Stock
 from events.stock import StockReceived
 from events.store import AppendRefused, Conflict, StoreBusy, Unacknowledged
 from tests.unit.held_store import HeldStore, settled
