@@ -73,4 +73,5 @@ async def kept(store: PostgresEventStore, states: Snapshots, ref: Ref[Stock], fa
 
 
 async def kept_versions(pool: Pool, *refs: Ref[Any]) -> Mapping[str, int]:
-    return dict(await pool.fetch(VERSIONS, [ref.stream for ref in refs]))
+    rows = await pool.fetch(VERSIONS, [ref.stream for ref in refs])
+    return {row["stream"]: row["version"] for row in rows}
