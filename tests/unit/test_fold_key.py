@@ -13,6 +13,7 @@ import pytest
 from commands import FOLDS
 from commands.decider import Fold
 from commands.stock import Stock, stocks
+from events import STREAM_KINDS
 from events.evolution import Body, Evolution
 from infrastructure import reachable_source as reaching
 from infrastructure.fold_key import fold_key, may_be_kept
@@ -143,6 +144,10 @@ def test_the_key_is_the_same_in_every_process() -> None:
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=True
         )
         assert printed.stdout.strip() == str([fold_key(fold, Evolution()).hex() for fold in FOLDS.values()])
+
+
+def test_every_kind_of_stream_has_its_fold() -> None:
+    assert FOLDS.keys() == {kind.category for kind in STREAM_KINDS}
 
 
 def test_each_fold_has_a_key_of_its_own() -> None:
