@@ -4,7 +4,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import appends, growth, hot_sku, importing, listeners, orders_http, projecting, seals, wakes
+from benchmarks import (
+    appends,
+    growth,
+    hot_sku,
+    importing,
+    listeners,
+    orders_http,
+    projecting,
+    seals,
+    snapshot_reads,
+    wakes,
+)
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground
 
@@ -85,6 +96,16 @@ BENCHMARKS: dict[str, Benchmark] = {
         "`daybook worker` projects in a process of its own and another process only listens. `wake_p99` is the time "
         "from asking for an append until the listener has heard of its position; `lag_p99` the time from its answer "
         "until the listener has heard that the row is in the read table, both over all appends of the run.",
+    ),
+    "snapshot_read": Benchmark(
+        snapshot_reads.measure,
+        "Long streams",
+        "The first reading of one stock of 100,000 facts by a command handler that knows nothing yet: what a decision "
+        "waits for after a restart, or after another process was first. `snapshot_read` finds a snapshot and has the "
+        "200 facts after it to fold, the most that a reading leaves for the next one; `snapshot_read_after_heat` has "
+        "1,000, the most that are left when a process ends that kept the stream in memory (the reading after that has "
+        "200 again). `snapshot_read_without` folds every fact, as without snapshots. Each number is the median of "
+        "three runs, and in a run of 300 readings (but for the last one, which happens once in a run).",
     ),
     "import_rate": Benchmark(
         importing.measure,
