@@ -129,7 +129,7 @@ class Handler:
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))
-            reading, decision = await self._decide(commands, expected)
+            reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
             if isinstance(decision, Rejected) or (not decision and once is None):
                 if not await self._streams.are_final(reading.seen):
                     continue
@@ -149,11 +149,11 @@ class Handler:
         raise StoreBusy("others were first every time")
 
     async def _decide(
-        self, commands: Sequence[Command], expected: Mapping[Ref[Any], int]
+        self, commands: Sequence[Command], expected: Mapping[Ref[Any], int], *, assuming: bool
     ) -> tuple[Reading, Sequence[Event] | Rejected]:
         """Run the deciders until everything they ask for is in memory. Nothing is awaited after the last read."""
         while True:
-            reading = Reading(self._streams)
+            reading = Reading(self._streams, assuming)
             events: list[Event] = []
             try:
                 for ref, version in expected.items():

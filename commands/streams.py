@@ -117,6 +117,8 @@ class Reading:
     """What one decision has looked at, and the states that its own facts have led to so far."""
 
     streams: Streams
+    assuming: bool = False
+    """Whether streams that are assumed to be new may be taken as such; what is wrong about that comes out later."""
     seen: dict[str, Entry] = field(default_factory=dict)
     refs: dict[str, Ref[Any]] = field(default_factory=dict)
     states: dict[str, Any] = field(default_factory=dict)
@@ -126,8 +128,10 @@ class Reading:
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
         unread = [ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams]
-        if unread:
-            raise Unread(unread)
+        if to_read := [ref for ref in unread if not (self.assuming and ref.assumed_new)]:
+            raise Unread(to_read)
+        for ref in unread:
+            self.streams.put(ref.stream, Entry(0, ref.fold.initial))
         for ref in refs:
             if ref.stream not in self.states:
                 entry = self.streams.use(ref.stream)
