@@ -20,7 +20,7 @@ from tests.integration.book import flaws, open_store
 
 STREAMS = 3
 KEYS = 3
-NOTHING_AFTER_A_SURROGATE = ["\0", "\x1e", "\ud800"]
+EVIL = ["\0", "\x1e", "\ud800"]
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,11 @@ _asked = st.builds(
     actor=_text,
     occurred_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     bad=st.sampled_from(["", "", "", "", "", "name", "body", "guard", "key", "actor"]),
-    evil=st.sampled_from(NOTHING_AFTER_A_SURROGATE),
+    evil=st.sampled_from(EVIL),
 )
-_waves = st.lists(st.lists(_asked, min_size=1, max_size=6), min_size=1, max_size=5)
+# Of two with one key asked at once, one is told what the other did: which one is a matter of time, not of the store.
+_wave = st.lists(_asked, min_size=1, max_size=6, unique_by=lambda asked: asked.key[0] if asked.key else object())
+_waves = st.lists(_wave, min_size=1, max_size=5)
 
 
 class Told:
@@ -142,7 +144,7 @@ def floor(own_database_url: str) -> Iterator[Floor]:
 
 
 def test_both_stores_answer_alike_and_keep_the_same_facts(floor: Floor) -> None:
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
     @given(_waves)
     def ask_both(waves: list[list[Asked]]) -> None:
         name = uuid4().hex[:12]
