@@ -43,7 +43,8 @@ class Pausing:
 
 
 def main(settings: Pausing) -> None:
-    leases.LEASE_S, projector.RENEW_EVERY_S, projector.POLL_S = LEASE_S, LEASE_S / 3, 0.1
+    leases.LEASE_S = LEASE_S
+    vars(projector).update(RENEW_EVERY_S=LEASE_S / 3, POLL_S=0.1)
     database._SESSION |= {
         "application_name": settings.owner,
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
@@ -77,7 +78,7 @@ async def _work(settings: Pausing) -> None:
                 stop_with_facts()
             return facts
 
-        worker._leases.advance = stopping_advance  # type: ignore[method-assign]
+        worker._leases.advance = stopping_advance  # type: ignore[method-assign, assignment]
         store.read_page = stopping_read  # type: ignore[method-assign]
         await worker.run()
 

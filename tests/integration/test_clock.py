@@ -1,4 +1,4 @@
-"""A clock that jumps, as after a correction or on another machine: what was recorded later never says it was earlier."""
+"""A clock that jumps, as after a correction or on another machine: what is recorded later never says it was earlier."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ JUMPS_S = [0, 3_600, -3_600, 7_200, -86_400, 0, 0.001, -0.001, 10]
 
 @contextlib.asynccontextmanager
 async def jumping(url: str) -> AsyncIterator[tuple[PostgresEventStore, asyncpg.Connection]]:
-    """Two stores' worth of appends see the same clock, which the connection sets."""
+    """A store that sees a clock which whoever has the connection may set."""
     admin = await connect(url)
 
     async def connected() -> asyncpg.Connection:
@@ -53,8 +53,9 @@ async def test_recorded_at_never_goes_back_along_positions_when_the_clock_does(
     async with jumping(own_database_url) as (store, admin):
         for number, jump in enumerate(JUMPS_S):
             await admin.execute("UPDATE jumping.by SET seconds = $1", jump)
-            for _ in range(2):
-                appended = await store.append(Append([claim(name)], key=IdempotencyKey(f"{name}{number}{_}", b"hash")))
+            for time in range(2):
+                key = IdempotencyKey(f"{name} {number} {time}", b"hash")
+                appended = await store.append(Append([claim(name)], key=key))
                 clock.append(datetime.now(UTC) + timedelta(seconds=jump))
                 recorded.append(appended.recorded_at)
         facts = await store.read([stream(name)])

@@ -51,7 +51,12 @@ def start(own_database_url: str, tmp_path: Path) -> Start:
         with (tmp_path / f"{owner}.log").open("wb") as out:
             root = Path(__file__).parents[2]
             worker = subprocess.Popen(
-                pausing.command(), cwd=root, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=dies_with_parent
+                pausing.command(),
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                preexec_fn=dies_with_parent,
             )
             try:
                 yield worker
@@ -154,9 +159,7 @@ async def test_one_that_stops_in_the_middle_of_a_page_is_overtaken_and_writes_no
         assert one.poll() is None
 
 
-async def test_two_that_are_paused_in_turn_at_any_moment_pass_every_position_once(
-    engine: Engine, start: Start
-) -> None:
+async def test_two_that_are_paused_in_turn_at_any_moment_pass_every_position_once(engine: Engine, start: Start) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)

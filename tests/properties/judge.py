@@ -31,7 +31,7 @@ def _book(history: History) -> Iterator[str]:
     if any(before.recorded_at > after.recorded_at for before, after in pairwise(history.book)):
         yield "time goes back"
     if foreign := Counter(_owner(fact) for fact in history.book) - Counter(
-        claim.owner for tried in history.tried for claim in tried.append.events  # type: ignore[union-attr]
+        owner for tried in history.tried for owner in _owners(tried.append)
     ):
         yield f"stored, and never asked for or asked for once: {foreign}"
 
@@ -40,7 +40,7 @@ def _answers(history: History) -> Iterator[str]:
     """Acknowledged: stored once, whole, in its place. Refused: not stored. Unacknowledged: whole or not at all."""
     places = _places(history)
     for tried in history.tried:
-        stored = [places.get(claim.owner) for claim in tried.append.events]  # type: ignore[union-attr]
+        stored = [places.get(owner) for owner in _owners(tried.append)]
         there = [place for place in stored if place is not None]
         match tried.outcome:
             case Appended(position=position) if there and there != list(
@@ -77,9 +77,7 @@ def _repetition(tried: Tried) -> Iterator[str]:
 def _versions(history: History) -> Iterator[str]:
     """The book replayed in order: every stored append stands on the versions that it expected."""
     by_owner = {
-        claim.owner: (tried.append, place)  # type: ignore[union-attr]
-        for tried in history.tried
-        for place, claim in enumerate(tried.append.events)
+        owner: (tried.append, place) for tried in history.tried for place, owner in enumerate(_owners(tried.append))
     }
     at: dict[int, Counter[str]] = {history.start: Counter()}
     versions: Counter[str] = Counter()
@@ -109,6 +107,11 @@ def _not_as_expected(append: Append, versions: Mapping[str, int]) -> Iterator[st
 
 def _places(history: History) -> dict[str, int]:
     return {_owner(fact): fact.position for fact in history.book}
+
+
+def _owners(append: Append) -> list[str]:
+    """By its owner each fact of a play is known."""
+    return [str(getattr(event, "owner", "")) for event in append.events]
 
 
 def _owner(fact: Recorded) -> str:

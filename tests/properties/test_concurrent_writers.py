@@ -59,9 +59,12 @@ BREAKS = {
     "guards are not checked": ([(r"\(c_expected\[c\] >= 0", "(c_expected[c] >= 0 AND c_facts[c] > 0")], "stored on"),
     "versions do not move within a batch": ([(r"versions\[c_stream\[c\]\] := .*?;", "NULL;")], "."),
     "keys are not looked up": ([(r"known\.key = asked\.key", "false")], "asked again"),
-    "a key's answer names the wrong position": ([(r"r_position\[k\.request\] \+", "1 + r_position[k.request] +")], "asked again"),
+    "a key's answer names the wrong position": (
+        [(r"r_position\[k\.request\] \+", "1 + r_position[k.request] +")],
+        "asked again",
+    ),
     "what was refused is stored": ([(r"WHERE r\.position >= 0;", ";")], "."),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("broken", BREAKS)

@@ -88,7 +88,7 @@ class Told:
         return told
 
     def _append(self, asked: Asked, versions: Mapping[str, int]) -> Append:
-        bad = {asked.bad: asked.evil}
+        bad: dict[str, str] = {asked.bad: asked.evil}
         facts = [self._fact(stream, text + bad.get("name", ""), bad) for stream, text in asked.facts]
         expected = {self._streams[n]: _version(versions[self._streams[n]], by) for n, by in asked.expected}
         expected |= {f"claim-{asked.evil}": 0} if "guard" in bad else {}

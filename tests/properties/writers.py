@@ -77,9 +77,7 @@ class Stage:
         history.book = await self.stores[0].read_all(history.start, limit=100_000)
         return history
 
-    async def _write(
-        self, who: str, name: str, appends: Sequence[Planned], where: int, history: History
-    ) -> None:
+    async def _write(self, who: str, name: str, appends: Sequence[Planned], where: int, history: History) -> None:
         store, other = self.stores[where], self.stores[(where + 1) % STORES]
         for n, planned in enumerate(appends):
             known = await other.head()
