@@ -3,7 +3,7 @@
 import pytest
 
 from commands.cart import MAX_LINES, MAX_QUANTITY, AddToCart, ChangeCartLine
-from commands.checkout import RecordSale
+from commands.checkout import PlaceOrder, RecordSale
 from commands.order import (
     MAX_PAYMENT_ATTEMPTS,
     CancelOrder,
@@ -123,6 +123,7 @@ def test_the_last_payment_attempt_is_allowed() -> None:
     assert len(shop.when(PayOrder(ORDER, PaymentId("pay_last"), "tok"))) == 1
 
 
+_PLACING = PlaceOrder(ORDER, ANN, CART, "USD", NOON)
 FULL = [CartOpened(CART, ANN), *(CartLineAdded(CART, Sku(f"S-{n}"), MUG, 1) for n in range(MAX_LINES))]
 
 
@@ -137,6 +138,7 @@ FULL = [CartOpened(CART, ANN), *(CartLineAdded(CART, Sku(f"S-{n}"), MUG, 1) for 
         ([*stocked], AddToCart(CART, SMALL, MAX_QUANTITY + 1), LimitExceeded, f"At most {MAX_QUANTITY} units"),
         ([*stocked, ProductArchived(MUG)], AddToCart(CART, SMALL, 1), NotForSale, "archived"),
         ([*draft, *variants], AddToCart(CART, SMALL, 1), NotForSale, "draft"),
+        ([*stocked, *filled_cart], _PLACING, NotForSale, "it has no price in USD"),
         ([*stocked], RecordSale(ORDER, ANN, ()), LimitExceeded, "A sale has at least one line, and each at least one"),
         (
             [*stocked, *placed, *_attempts(MAX_PAYMENT_ATTEMPTS)],
