@@ -11,6 +11,8 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import psycopg
+
 from infrastructure.embedded import throwaway_servers
 
 # One pair of servers for all mutants: a pair for each would take longer than the tests.
@@ -23,6 +25,9 @@ SURVIVED, NOT_TESTED = 0, 33
 def main() -> None:
     with throwaway_servers() as servers:
         outside = {"TEST_DATABASE_URL": servers.database_url, "TEST_REDIS_URL": servers.redis_url}
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # thousands of databases are made and dropped here
+            connection.execute("SELECT pg_reload_conf()")
         subprocess.run(BREAKING, env={**os.environ, **outside}, check=False)
     score = defaultdict[str, Counter[str]](Counter)
     for meta in sorted(Path("mutants").rglob("*.py.meta")):

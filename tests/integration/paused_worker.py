@@ -45,6 +45,7 @@ class Pausing:
 def main(settings: Pausing) -> None:
     leases.LEASE_S = LEASE_S
     vars(projector).update(RENEW_EVERY_S=LEASE_S / 3, POLL_S=0.1)
+    assert "idle_in_transaction_session_timeout" in database._SESSION, "a paused worker would hold its locks for hours"
     database._SESSION |= {
         "application_name": settings.owner,
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
