@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --python-version 3.11 --custom-compile-command 'make lock'
 .DEFAULT_GOAL := help
-.PHONY: help run test check demo bench migrate up lock soak data
+.PHONY: help run test check demo bench migrate up lock soak mutate data
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,10 +39,18 @@ demo: .venv/.installed ## one order's life, from the cart to the audit, told ste
 bench: .venv/.installed ## every benchmark beside its peer; writes benchmarks/results/latest.json
 	@$(BIN)/daybook bench
 
-soak: .venv/.installed ## the tests of crashes, races and failures over and over, ROUNDS=20
-	@for round in $$(seq $${ROUNDS:-20}); do \
-		$(BIN)/python -m pytest -q tests/e2e/test_crash.py tests/e2e/test_two_processes.py \
-			tests/integration/test_store_failures.py tests/integration/test_reactor_under_stress.py || exit 1; done
+soak: export ROUNDS ?= 50
+soak: .venv/.installed ## crashes, pauses, races and failures over and over, ROUNDS=50
+	@$(BIN)/python -m pytest -s tests/e2e/test_kill_rounds.py tests/integration/test_paused_worker.py \
+		tests/properties/test_concurrent_writers.py
+	@for round in $$(seq $$(( (ROUNDS + 4) / 5 ))); do \
+		$(BIN)/python -m pytest -q tests/e2e/test_crash.py tests/e2e/test_two_processes.py tests/integration/test_clock.py \
+			tests/integration/test_store_failures.py tests/integration/test_reactor_under_stress.py \
+			tests/properties/test_differential.py || exit 1; done
+
+mutate: .venv/.installed ## break deciders, append and checkpoint code in every small way; MUTANTS='commands.stock*' for some
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-mutation.lock
+	@nice -n 10 $(BIN)/python -m tests.mutation $(MUTANTS)
 
 migrate: .venv/.installed ## bring the database to this build's schema
 	@$(BIN)/daybook migrate
@@ -57,5 +65,6 @@ lock: .venv/.installed ## choose dependencies anew; the locks name hashes and no
 	@$(LOCK) $(UPGRADE) pyproject.toml --extra embedded --group dev --output-file requirements-dev.lock
 	@$(LOCK) pyproject.toml --constraints requirements-dev.lock --output-file requirements.lock
 	@$(LOCK) pyproject.toml --extra data --constraints requirements-dev.lock --output-file requirements-data.lock
+	@$(LOCK) --group mutation --constraints requirements-dev.lock --output-file requirements-mutation.lock
 	@! grep -nE 'https?://' requirements*.lock
 	@touch .venv/.installed

@@ -14,6 +14,8 @@ Pool = asyncpg.Pool
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 30.0
 LOCK_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+"""A worker that stops in the middle of a page (a paused machine, a lost network) must not hold its locks for hours."""
 # What goes wrong when the database is away, as opposed to a statement that is wrong.
 UNREACHABLE = (
     OSError,
@@ -26,6 +28,7 @@ UNREACHABLE = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 # The server is there, and will not have us: a wrong password, or a database that does not exist.
 NO_ENTRY = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -36,6 +39,7 @@ BAD_INPUT = (asyncpg.DataError, UnicodeError)
 _SESSION = {
     "application_name": "daybook",
     "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
     "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),
     # Reports and folds are many short statements: compiling each costs more than it saves.
     "jit": "off",

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from events.store import Append, Appended, IdempotencyKey, Recorded
+from events.store import Append, Appended, Conflict, IdempotencyKey, Recorded
 from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
 from infrastructure.committer import Committer
 from infrastructure.database import Connection, Pool
 from infrastructure.positions import HEAD, Positions
+from infrastructure.raw_append import MAX_VERSION as MAX_VERSION
 from infrastructure.raw_append import encoded
 from infrastructure.stream_reader import StreamReader
 
@@ -29,7 +30,6 @@ READ_EXCEPT = f"""SELECT {COLUMNS} FROM facts
     WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) ORDER BY position LIMIT $2"""
 RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
 HEAD_POSITION = "SELECT position FROM head"
-MAX_VERSION = 2**31 - 1
 MAX_POSITION = 2**63 - 1
 
 
@@ -44,7 +44,13 @@ class PostgresEventStore:
         self._reader = StreamReader(pool, READ_STREAMS)
 
     async def append(self, append: Append) -> Appended:
-        return await self._committer.submit(encoded(append, self._mapper.transcoder))
+        try:
+            return await self._committer.submit(encoded(append, self._mapper.transcoder))
+        except Conflict:
+            # One of two with the same key in one batch may stumble over what the other has just written.
+            if append.key is None or (known := await self.recall(append.key.key)) is None:
+                raise
+            return known[1]
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
         return [self._recorded(row) for row in await self._reader.rows(streams)]

@@ -9,10 +9,11 @@ LEASE_S = 5.0
 RENEW_EVERY_S = 1.5
 
 _ADD = "INSERT INTO projections (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
-_TAKE = """UPDATE projections SET owner = $2, epoch = epoch + 1,
+_TAKE = """UPDATE projections p SET owner = $2, epoch = p.epoch + 1,
         lease_until = clock_timestamp() + make_interval(secs => $3)
-    WHERE name = ANY ($1::text[]) AND lease_until < clock_timestamp()
-    RETURNING name, position, epoch"""
+    FROM unnest($1::text[], $4::bigint[]) AS wanted (name, epoch)
+    WHERE p.name = wanted.name AND (p.lease_until < clock_timestamp() OR p.epoch = wanted.epoch)
+    RETURNING p.name, p.position, p.epoch"""
 _RENEW = """UPDATE projections p SET lease_until = clock_timestamp() + make_interval(secs => $3)
     FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
     WHERE p.name = mine.name AND p.epoch = mine.epoch RETURNING p.name"""
@@ -48,6 +49,7 @@ class Leases:
         self._names = list(names)
         self._owner = owner
         self.held: dict[str, Lease] = {}
+        self._given_up: dict[str, int] = {}
 
     async def prepare(self) -> None:
         await self._pool.execute(_ADD, self._names)
@@ -59,8 +61,16 @@ class Leases:
             self.held = {name: lease for name, lease in self.held.items() if name in kept}
         free = [name for name in self._names if name not in self.held]
         if free:
-            for row in await self._pool.fetch(_TAKE, free, self._owner, LEASE_S):
+            epochs = [self._given_up.get(name) for name in free]
+            for row in await self._pool.fetch(_TAKE, free, self._owner, LEASE_S, epochs):
                 self.held[row["name"]] = Lease(row["name"], row["position"], row["epoch"])
+
+    def give_up(self) -> None:
+        """Hold nothing any more, since what has become of the last page is not known.
+
+        What nobody takes meanwhile `take` takes again at once, where it then stands, and with a new epoch."""
+        self._given_up |= {name: lease.epoch for name, lease in self.held.items()}
+        self.held = {}
 
     async def release(self) -> None:
         """Also what `take` was about to get when it was cancelled: nobody should have to wait for it to run out."""

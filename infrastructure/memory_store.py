@@ -22,7 +22,8 @@ class MemoryEventStore:
 
     async def append(self, append: Append) -> Appended:
         raw = encoded(append, self._mapper.transcoder)
-        _check_text([*raw.expected, *(fact.stream for fact in raw.facts), *([raw.key.key] if raw.key else [])])
+        _check_text([*raw.expected, *(fact.stream for fact in raw.facts)], "\0" + SEPARATOR)
+        _check_text([raw.key.key] if raw.key else [], "\0")
         if raw.key is not None and raw.key.key in self._keys:
             return self._keys[raw.key.key][1]
         for stream, expected in raw.expected.items():
@@ -77,11 +78,11 @@ class MemoryEventStore:
         return [self._mapper.to_domain_event(fact) for fact in facts]
 
 
-def _check_text(texts: Iterable[str]) -> None:
+def _check_text(texts: Iterable[str], evil: str) -> None:
     """Raises AppendRefused for what cannot be a name in PostgreSQL."""
     for text in texts:
-        if "\0" in text or SEPARATOR in text:
-            raise AppendRefused("names cannot hold the characters U+0000 and U+001E")
+        if any(character in text for character in evil):
+            raise AppendRefused(f"names cannot hold any of the characters {evil!a}")
         try:
             text.encode()
         except UnicodeEncodeError as error:

@@ -65,7 +65,7 @@ class Projector:
                     log.warning("projector_interrupted", error=str(error))
                 except Exception:
                     log.exception("projector_interrupted")
-                self._leases.held = {}
+                self._leases.give_up()
                 await asyncio.sleep(POLL_S)
         finally:
             with contextlib.suppress(Exception):

@@ -11,6 +11,8 @@ from events import stream_of
 from events.store import Append, AppendRefused, IdempotencyKey, Ticket
 from infrastructure.codec import FactTranscoder, encode_metadata
 
+MAX_VERSION = 2**31 - 1
+
 
 class RawFact(NamedTuple):
     """A fact ready to be stored. `id` is a UUIDv7 in its text form, `body` is JSON."""
@@ -36,7 +38,10 @@ class RawAppend:
 
 
 def encoded(append: Append, transcoder: FactTranscoder) -> RawAppend:
-    """Raises AppendRefused for what cannot be written as JSON."""
+    """Raises AppendRefused for what cannot be written as JSON, and for a version that no stream can have."""
+    for stream, expected in append.expected.items():
+        if not 0 <= expected <= MAX_VERSION:
+            raise AppendRefused(f"stream {stream} can never be at version {expected}")
     try:
         facts = [
             RawFact(

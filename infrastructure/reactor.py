@@ -77,7 +77,7 @@ class Reactor:
                 except Exception:
                     log.exception("reactor_interrupted")
                 await self._drop_reactions()
-                self._leases.held = {}
+                self._leases.give_up()
                 await asyncio.sleep(POLL_S)
         finally:
             await self._drop_reactions()

@@ -68,7 +68,7 @@ class Sealer:
                     log.warning("lease_lost", projections=NAME)
                 except UNREACHABLE as error:
                     log.warning("sealer_interrupted", error=str(error))
-                    self._leases.held = {}
+                    self._leases.give_up()
                 except Exception as trouble:
                     await self._failed(trouble)
                     await asyncio.sleep(RETRY_S)

@@ -81,6 +81,13 @@ class RequestContract:
         assert [isinstance(each, Appended) and each.replayed for each in done] == [None, one, None]
         assert await store.versions([stream(name)]) == {stream(name): 1}
 
+    async def test_of_two_with_one_key_at_once_the_second_is_no_conflict(self, store: EventStore, name: str) -> None:
+        """Though the first has moved the stream that both have read."""
+        key = IdempotencyKey(name, b"hash", b"answer")
+        done = await outcomes(store, *[Append([claim(name)], {stream(name): 0}, key=key) for _ in range(2)])
+        assert [isinstance(each, Appended) and each.replayed for each in done] == [None, key]
+        assert await store.versions([stream(name)]) == {stream(name): 1}
+
     @pytest.mark.parametrize(
         "bad",
         [
@@ -90,6 +97,8 @@ class RequestContract:
             pytest.param(Append([claim("bad \udfff")]), id="lone surrogate in a stream's name"),
             pytest.param(Append([claim("ok")], {"claim-\ud800": 0}), id="lone surrogate in a guard"),
             pytest.param(Append([claim("ok")], {"claim-\0": 0}), id="NUL in a guard"),
+            pytest.param(Append([claim("ok")], {"claim-ok": -1}), id="a version below zero"),
+            pytest.param(Append([claim("ok")], {"claim-ok": 2**31}), id="a version beyond all"),
             pytest.param(Append([claim("ok")], metadata=Metadata("\ud800")), id="lone surrogate in metadata"),
             pytest.param(Append([claim("ok")], key=IdempotencyKey("\ud800", b"")), id="lone surrogate in a key"),
             pytest.param(Append([claim("ok")], key=IdempotencyKey("\0", b"")), id="NUL in a key"),

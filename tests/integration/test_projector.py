@@ -213,6 +213,58 @@ async def test_a_worker_goes_on_when_its_connections_were_cut(engine: Engine, im
     assert (await engine.received("tally_a"))["CUT"] == 3
 
 
+async def test_a_worker_whose_connection_breaks_in_a_page_need_not_wait_for_its_own_lease(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LEASE_S", 600.0)
+    worker = asyncio.create_task(engine.projector(tally("tally_a")).run())
+    assert await engine.positions.reach("tally_a", await engine.receive(("CUT", 1)), 5)
+    epoch = (await engine.checkpoint("tally_a"))["epoch"]
+    async with engine.pool.acquire() as admin, admin.transaction():
+        await admin.execute("LOCK TABLE tally_a")
+        head = await engine.receive(("CUT", 2))
+
+        async def cut() -> bool:
+            return bool(
+                await engine.pool.fetch("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%tally_a%'""")
+            )
+
+        await eventually(cut)
+    assert await engine.positions.reach("tally_a", head, 10)
+    assert (await engine.checkpoint("tally_a"))["epoch"] == epoch + 1
+    await killed(worker)
+    assert await engine.received("tally_a") == await engine.expected()
+
+
+async def test_a_lease_that_was_given_up_is_remembered_however_long_the_database_is_away(engine: Engine) -> None:
+    mine = engine.projector(tally("tally_a"))._leases
+    await mine.prepare()
+    await mine.take()
+    mine.give_up()
+    mine.give_up()  # the next attempt to take it has failed
+    await mine.take()
+    assert list(mine.held) == ["tally_a"]
+    await mine.failed(mine.held["tally_a"], "x" * 3_000)
+    assert (await engine.checkpoint("tally_a"))["last_error"] == "x" * 2_000
+
+
+async def test_a_lease_that_was_given_up_and_taken_by_another_is_not_taken_back(engine: Engine) -> None:
+    one, two = (engine.projector(tally("tally_a"), owner=owner)._leases for owner in ("one", "two"))
+    await one.prepare()
+    await one.take()
+    one.give_up()
+    assert one.held == {}
+    await two.take()
+    assert two.held == {}
+    await engine.pool.execute("UPDATE projections SET lease_until = '-infinity'")
+    await two.take()
+    assert list(two.held) == ["tally_a"]
+    await one.take()
+    assert one.held == {}
+    assert (await engine.checkpoint("tally_a"))["owner"] == "two"
+
+
 async def test_the_cache_is_told_after_the_commit_what_has_changed(engine: Engine) -> None:
     class Cache:
         told: list[tuple[str, set[Key], int, dict[str, int]]] = []  # noqa: RUF012
