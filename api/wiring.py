@@ -75,17 +75,25 @@ async def open_shop(
     """
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(open_servers(*urls_of(settings), settings.data_dir))
+        direct_url = direct(settings, servers.database_url)
         if settings.development:
-            await migrations.upgrade(servers.database_url)
-        await migrations.check(servers.database_url)
+            await migrations.upgrade(direct_url)
+        await migrations.check(direct_url)
         metrics = Metrics()
         tracing = tracing or await stack.enter_async_context(open_tracing())
         watch = Watch(metrics, tracing)
-        pool = await stack.enter_async_context(open_pool(servers.database_url, settings.pool_size))
+        pool = await stack.enter_async_context(
+            open_pool(
+                servers.database_url,
+                settings.pool_size,
+                pooled=settings.pooled,
+                patience_s=settings.database_patience_seconds,
+            )
+        )
         cache = await stack.enter_async_context(open_cache(servers.redis_url, settings.key_prefix, metrics))
         positions = Positions()
         committer = await stack.enter_async_context(
-            Committer(lambda: connect(servers.database_url), lambda head: positions.advance(HEAD, head), metrics)
+            Committer(lambda: connect(direct_url), lambda head: positions.advance(HEAD, head), metrics)
         )
         if tracing is None:
             store = PostgresEventStore(pool, committer, positions)
@@ -102,7 +110,7 @@ async def open_shop(
         keyring = Keyring(settings.sealing_seed(), settings.retired_public_keys())
         tail = Tail(pool, store, positions, sse.frame, listeners_max=settings.feed_listeners, metrics=metrics)
         stack.callback(tail.close)
-        work = [listen(lambda: connect(servers.database_url), positions), tail.run()]
+        work = [listen(lambda: connect(direct_url), positions), tail.run()]
         if workers:
             work += [projector.run(), reactor.run()]
             if keyring.can_sign:
@@ -143,6 +151,11 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
 def urls_of(settings: Settings) -> tuple[str | None, str | None]:
     """Of the database and of Redis; None where an embedded server stands in."""
     return _secret(settings.database_url), _secret(settings.redis_url)
+
+
+def direct(settings: Settings, database_url: str) -> str:
+    """Where sessions are kept: past the pooler, if there is one."""
+    return _secret(settings.database_direct_url) or database_url
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
-from infrastructure.database import CONNECT_TIMEOUT_S
+from infrastructure.database import CONNECT_TIMEOUT_S, connect
 from infrastructure.database_url import asyncpg_dsn
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
@@ -78,7 +78,7 @@ def newest(sql: Path = SQL) -> str | None:
 
 async def current(url: str) -> str | None:
     """The database's revision, or None before the first."""
-    connection = await asyncpg.connect(asyncpg_dsn(url), timeout=CONNECT_TIMEOUT_S)
+    connection = await connect(url)
     try:
         if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
             return None
