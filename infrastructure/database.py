@@ -5,6 +5,7 @@ pgbouncer or Neon's: nothing may be left in a session, neither settings nor prep
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -81,6 +82,16 @@ class NoSession(asyncpg.InterfaceError):
     """Where a session of our own is needed, there is a pooler in between; the message says what to set."""
 
 
+class _Session(asyncpg.Connection):
+    """Closing what is lost already is no error: the pool does it in passing, and nobody would hear of it."""
+
+    __slots__ = ()
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresConnectionError):
+            await super().close(timeout=timeout)
+
+
 async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float | None = None) -> asyncpg.Connection:
     """One connection of its own; what takes longer than `statement_timeout_s` is cancelled from here.
 
@@ -91,6 +102,7 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
             asyncpg_dsn(url),
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=statement_timeout_s,
+            connection_class=_Session,
             server_settings=_NAME if pooled else _NAME | _SESSION,
             statement_cache_size=0 if pooled else STATEMENTS_KEPT,
         )
@@ -156,13 +168,13 @@ class Pool:
                 return await ask()
             except (*_GONE, *_FULL) as error:
                 if isinstance(error, ValueError) or self._connections.is_closing():
-                    raise  # about an argument or the configuration: asyncpg says so with a kind of InterfaceError
+                    raise  # ValueError: a certificate or a setting is wrong, and will be the next time
                 if isinstance(error, _GONE):
                     await self._renew(generation)
                 pause_s *= 0.5 + random.random()
                 if loop.time() + pause_s >= end:
                     raise
-                log.info("read_again", error=str(error) or type(error).__name__)
+                log.warning("read_again", error=str(error) or type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 

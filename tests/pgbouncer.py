@@ -1,4 +1,4 @@
-"""A real pgbouncer in transaction mode in front of a test's database, on a unix socket of its own: no port is needed."""
+"""A real pgbouncer in transaction mode in front of a test's database, on a unix socket of its own."""
 
 import os
 import shutil
