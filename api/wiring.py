@@ -26,6 +26,7 @@ from infrastructure.keyring import Keyring
 from infrastructure.metrics import Metrics
 from infrastructure.positions import HEAD, Positions
 from infrastructure.projector import Projector
+from infrastructure.pruning import keep_pruned
 from infrastructure.reactor import Reactor
 from infrastructure.sandbox_gateway import SandboxGateway
 from infrastructure.sealer import Sealer
@@ -112,7 +113,7 @@ async def open_shop(
         stack.callback(tail.close)
         work = [listen(lambda: connect(direct_url), positions), tail.run()]
         if workers:
-            work += [projector.run(), reactor.run()]
+            work += [projector.run(), reactor.run(), keep_pruned(pool, settings.idempotency_key_days)]
             if keyring.can_sign:
                 within_s = settings.seal_within_seconds
                 work.append(Sealer(pool, store, positions, keyring, owner=owner, within_s=within_s).run())
