@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-from infrastructure.database_url import asyncpg_dsn
+from infrastructure.database_url import asyncpg_dsn, tls
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class _Session(asyncpg.Connection):
 
     __slots__ = ()
 
-    async def close(self, *, timeout: float | None = None) -> None:
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresConnectionError):
             await super().close(timeout=timeout)
 
@@ -100,6 +100,7 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
     try:
         connection = await asyncpg.connect(
             asyncpg_dsn(url),
+            ssl=tls(url),
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=statement_timeout_s,
             connection_class=_Session,

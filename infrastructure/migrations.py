@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
 from infrastructure.database import CONNECT_TIMEOUT_S, connect
-from infrastructure.database_url import asyncpg_dsn
+from infrastructure.database_url import asyncpg_dsn, tls
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 
@@ -118,7 +118,7 @@ async def _migrate(url: str, scripts: ScriptDirectory, steps: Callable[[Any, Mig
     dsn = asyncpg_dsn(url)
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S),
+        async_creator=lambda: asyncpg.connect(dsn, ssl=tls(url), timeout=CONNECT_TIMEOUT_S),
         poolclass=NullPool,
     )
     try:
