@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from commands.handler import KeyInFlight, KeyReused
 from commands.rejections import LimitExceeded, NotFound, Rejected, VersionMismatch
@@ -76,6 +77,8 @@ _CODE_OF_STATUS = {
     429: "too_many_requests",
     503: "unavailable",
 }
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +152,8 @@ def install(app: FastAPI) -> None:
         if error.detail == "There was an error parsing the body":  # FastAPI's word for broken UTF-8 and the like
             return answer(request, 400, "malformed_json", "The body is not a JSON document in UTF-8.")
         code = _CODE_OF_STATUS.get(error.status_code, "bad_request")
-        return answer(request, error.status_code, code, str(error.detail), headers=error.headers)
+        headers = {**(error.headers or {}), "Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        return answer(request, error.status_code, code, str(error.detail), headers=headers)
 
     @app.exception_handler(StoreBusy)
     async def _busy(request: Request, error: StoreBusy) -> JSONResponse:
@@ -176,6 +180,17 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(bad, _unstorable)
     for away in UNREACHABLE:
         app.add_exception_handler(away, _unreachable)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: the framework names those of one route only, and a path may have several."""
+    found = [method for method in _METHODS if _is_served(request, method)]
+    return ", ".join(sorted([*found, *(["HEAD"] if "GET" in found else [])]))
+
+
+def _is_served(request: Request, method: str) -> bool:
+    asked = {**request.scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def _field_error(problem: Mapping[str, Any]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from infrastructure.keyring import Keyring
 from infrastructure.metrics import Metrics
 from infrastructure.positions import HEAD, Positions
 from infrastructure.projector import Projector
+from infrastructure.pruning import keep_pruned
 from infrastructure.reactor import Reactor
 from infrastructure.sandbox_gateway import SandboxGateway
 from infrastructure.sealer import Sealer
@@ -76,17 +77,25 @@ async def open_shop(
     """
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(open_servers(*urls_of(settings), settings.data_dir))
+        direct_url = direct(settings, servers.database_url)
         if settings.development:
-            await migrations.upgrade(servers.database_url)
-        await migrations.check(servers.database_url)
+            await migrations.upgrade(direct_url)
+        await migrations.check(direct_url)
         metrics = Metrics()
         tracing = tracing or await stack.enter_async_context(open_tracing())
         watch = Watch(metrics, tracing)
-        pool = await stack.enter_async_context(open_pool(servers.database_url, settings.pool_size))
+        pool = await stack.enter_async_context(
+            open_pool(
+                servers.database_url,
+                settings.pool_size,
+                pooled=settings.pooled,
+                patience_s=settings.database_patience_seconds,
+            )
+        )
         cache = await stack.enter_async_context(open_cache(servers.redis_url, settings.key_prefix, metrics))
         positions = Positions()
         committer = await stack.enter_async_context(
-            Committer(lambda: connect(servers.database_url), lambda head: positions.advance(HEAD, head), metrics)
+            Committer(lambda: connect(direct_url), lambda head: positions.advance(HEAD, head), metrics)
         )
         if tracing is None:
             store = PostgresEventStore(pool, committer, positions)
@@ -105,9 +114,9 @@ async def open_shop(
         keyring = Keyring(settings.sealing_seed(), settings.retired_public_keys())
         tail = Tail(pool, store, positions, sse.frame, listeners_max=settings.feed_listeners, metrics=metrics)
         stack.callback(tail.close)
-        work = [listen(lambda: connect(servers.database_url), positions), tail.run()]
+        work = [listen(lambda: connect(direct_url), positions), tail.run()]
         if workers:
-            work += [projector.run(), reactor.run()]
+            work += [projector.run(), reactor.run(), keep_pruned(pool, settings.idempotency_key_days)]
             if keyring.can_sign:
                 within_s = settings.seal_within_seconds
                 work.append(Sealer(pool, store, positions, keyring, owner=owner, within_s=within_s).run())
@@ -146,6 +155,11 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
 def urls_of(settings: Settings) -> tuple[str | None, str | None]:
     """Of the database and of Redis; None where an embedded server stands in."""
     return _secret(settings.database_url), _secret(settings.redis_url)
+
+
+def direct(settings: Settings, database_url: str) -> str:
+    """Where sessions are kept: past the pooler, if there is one."""
+    return _secret(settings.database_direct_url) or database_url
 
 
 def _secret(value: SecretStr | None) -> str | None:

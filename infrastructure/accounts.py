@@ -34,7 +34,7 @@ class Accounts:
     async def add(self, user_id: str, email: str, password: str) -> bool:
         """Whether the address was free."""
         hashed = await self._run(bcrypt.hashpw, password.encode(), bcrypt.gensalt(self._rounds))
-        return await self._pool.fetchval(_ADD, user_id, normalized(email), hashed.decode()) is not None
+        return bool(await self._pool.returning(_ADD, user_id, normalized(email), hashed.decode()))
 
     async def check(self, email: str, password: str) -> str | None:
         """The user whose address and password these are. Takes as long for an address that nobody has."""

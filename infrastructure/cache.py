@@ -6,13 +6,14 @@ into the cache cannot bring the old row back. Without Redis everything is right,
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from infrastructure.metrics import Metrics
 from projections.projection import Key
@@ -31,6 +32,10 @@ return 1
 """
 
 log = structlog.get_logger(__name__)
+
+
+class CacheRefused(Exception):
+    """Redis is there, and its certificate or our password is wrong; the message says which."""
 
 
 class RedisCache:
@@ -103,12 +108,29 @@ class RedisCache:
 
 @asynccontextmanager
 async def open_cache(url: str, prefix: str, metrics: Metrics | None = None) -> AsyncIterator[RedisCache]:
+    """Raises CacheRefused for what waiting does not mend; a Redis that is away is done without."""
     # Blocking: more requests than connections is a busy moment, not a Redis that is away.
     pool = BlockingConnectionPool.from_url(
         url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, max_connections=CONNECTIONS, timeout=TIMEOUT_S
     )
     client = Redis.from_pool(pool)
     try:
+        await _try(client)
         yield RedisCache(client, prefix, metrics)
     finally:
         await client.aclose()
+
+
+async def _try(client: Redis) -> None:
+    try:
+        await client.ping()
+    except AuthenticationError as error:
+        raise CacheRefused(f"Redis does not let us in: {error}") from None
+    except (RedisError, OSError, TimeoutError) as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise CacheRefused(
+                f"the certificate of Redis is not trusted: {cause.verify_message} "
+                "(ssl_ca_certs in REDIS_URL names the authority)"
+            ) from None
+        log.warning("redis_unreachable", error=str(error))

@@ -1,21 +1,33 @@
-"""Connections to PostgreSQL: one pool for reads and projections, single ones for the committer and the listener."""
+"""Connections to PostgreSQL: one pool for reads and projections, single ones for the committer and the listener.
 
-from collections.abc import AsyncIterator
+What is `pooled` goes through a pooler that hands out a server's session for one transaction at a time, such as
+pgbouncer or Neon's: nothing may be left in a session, neither settings nor prepared statements.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import asyncpg
+import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-from infrastructure.database_url import asyncpg_dsn
+from infrastructure.database_url import asyncpg_dsn, tls
 
 Connection = asyncpg.Connection | PoolConnectionProxy
-Pool = asyncpg.Pool
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 30.0
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 """A worker that stops in the middle of a page (a paused machine, a lost network) must not hold its locks for hours."""
+STATEMENTS_KEPT = 100
+READ_PATIENCE_S = 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 # What goes wrong when the database is away, as opposed to a statement that is wrong.
 UNREACHABLE = (
     OSError,
@@ -36,33 +48,161 @@ NO_ENTRY = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatal
 # What is wrong with a value, such as a NUL in a text, whoever asks again.
 BAD_INPUT = (asyncpg.DataError, UnicodeError)
 
+_NAME = {"application_name": "daybook"}
 _SESSION = {
-    "application_name": "daybook",
     "lock_timeout": str(LOCK_TIMEOUT_MS),
     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
     "statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1_000)),
     # Reports and folds are many short statements: compiling each costs more than it saves.
     "jit": "off",
 }
+_IS_MINE = f"SELECT 1 WHERE current_setting('lock_timeout') = '{LOCK_TIMEOUT_MS // 1_000}s'"
+NO_SESSION = (
+    "a pooler answers there, and it keeps no sessions: set DATABASE_DIRECT_URL to the address of the database itself, "
+    "beside DATABASE_URL (docs/operations.md)"
+)
+# The connection is lost, or was never had: on another one the same statement may well succeed. Of those that
+# an operator's hand ends, a cancelled statement is not meant.
+_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+# There is no room just now, as when everyone comes back at once.
+_FULL = (asyncpg.InsufficientResourcesError,)
+# A server that was the primary and is not any more.
+_STALE = (asyncpg.ReadOnlySQLTransactionError,)
+
+log = structlog.get_logger(__name__)
 
 
-async def connect(url: str) -> asyncpg.Connection:
-    """One connection of its own. Raises OSError, TimeoutError or asyncpg's errors."""
-    return await asyncpg.connect(asyncpg_dsn(url), timeout=CONNECT_TIMEOUT_S, server_settings=_SESSION)
+class NoSession(asyncpg.InterfaceError):
+    """Where a session of our own is needed, there is a pooler in between; the message says what to set."""
+
+
+class _Session(asyncpg.Connection):
+    """Closing what is lost already is no error: the pool does it in passing, and nobody would hear of it."""
+
+    __slots__ = ()
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresConnectionError):
+            await super().close(timeout=timeout)
+
+
+async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float | None = None) -> asyncpg.Connection:
+    """One connection of its own; what takes longer than `statement_timeout_s` is cancelled from here.
+
+    Raises OSError, TimeoutError or asyncpg's errors, among them NoSession.
+    """
+    try:
+        connection = await asyncpg.connect(
+            asyncpg_dsn(url),
+            ssl=tls(url),
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=statement_timeout_s,
+            connection_class=_Session,
+            server_settings=_NAME if pooled else _NAME | _SESSION,
+            statement_cache_size=0 if pooled else STATEMENTS_KEPT,
+        )
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" not in str(error):
+            raise
+        raise NoSession(NO_SESSION) from None
+    # A pooler may be told to overlook what it does not know. Asked without a prepared statement, which it would lose.
+    if not pooled and await connection.execute(_IS_MINE) != "SELECT 1":
+        connection.terminate()
+        raise NoSession(NO_SESSION)
+    return connection
+
+
+class Pool:
+    """Connections that many share.
+
+    `fetch`, `fetchrow` and `fetchval` are for reads only: what a lost connection, a restart or a failover interrupts is
+    asked again, for `patience_s` seconds, and then its error is raised. What writes is never repeated here.
+    """
+
+    def __init__(self, connections: "asyncpg.Pool[asyncpg.Record]", patience_s: float = READ_PATIENCE_S) -> None:
+        self._connections = connections
+        self._patience_s = patience_s
+        self._generation = 0
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        return await self._again(lambda: self._connections.fetch(query, *args))
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        return await self._again(lambda: self._connections.fetchrow(query, *args))
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        return await self._again(lambda: self._connections.fetchval(query, *args))
+
+    async def returning(self, query: str, *args: Any) -> list[Any]:
+        """The rows that a statement which writes gives back."""
+        async with self.acquire() as connection:
+            return await connection.fetch(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> str:
+        async with self.acquire() as connection:
+            return await connection.execute(query, *args)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A connection for several statements. Nothing is repeated: its errors are the caller's."""
+        generation = self._generation
+        try:
+            async with self._connections.acquire() as connection:
+                yield connection
+        except (*_GONE, *_STALE):
+            await self._renew(generation)
+            raise
+
+    async def _again(self, ask: Callable[[], Awaitable[T]]) -> T:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._patience_s
+        pause_s = FIRST_PAUSE_S
+        while True:
+            generation = self._generation
+            try:
+                return await ask()
+            except (*_GONE, *_FULL) as error:
+                if isinstance(error, ValueError) or self._connections.is_closing():
+                    raise  # ValueError: a certificate or a setting is wrong, and will be the next time
+                if isinstance(error, _GONE):
+                    await self._renew(generation)
+                pause_s *= 0.5 + random.random()
+                if loop.time() + pause_s >= end:
+                    raise
+                log.warning("read_again", error=str(error) or type(error).__name__)
+            await asyncio.sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    async def _renew(self, generation: int) -> None:
+        """One connection is gone, so the others probably are as well: each is opened anew before its next use.
+
+        Not because of a connection that is known to be gone already, or fresh ones would go with it."""
+        if generation == self._generation and not self._connections.is_closing():
+            self._generation += 1
+            await self._connections.expire_connections()
 
 
 @asynccontextmanager
-async def open_pool(url: str, size: int) -> AsyncIterator[Pool]:
+async def open_pool(
+    url: str, size: int, *, pooled: bool = False, patience_s: float = READ_PATIENCE_S
+) -> AsyncIterator[Pool]:
     async with asyncpg.create_pool(
-        asyncpg_dsn(url),
         min_size=min(2, size),
         max_size=size,
-        timeout=CONNECT_TIMEOUT_S,
-        command_timeout=STATEMENT_TIMEOUT_S,
-        server_settings=_SESSION,
+        connect=lambda *_, **__: connect(url, pooled=pooled, statement_timeout_s=STATEMENT_TIMEOUT_S),
         reset=_as_it_is,
-    ) as pool:
-        yield pool
+    ) as connections:
+        yield Pool(connections, patience_s)
 
 
 async def _as_it_is(connection: Connection) -> None:

@@ -57,12 +57,12 @@ class Leases:
     async def take(self) -> None:
         """Take what nobody holds; renew what this worker holds, and give up what it has lost."""
         if self.held:
-            kept = {row["name"] for row in await self._pool.fetch(_RENEW, *self._mine(self.held.values()), LEASE_S)}
+            kept = {row["name"] for row in await self._pool.returning(_RENEW, *self._mine(self.held.values()), LEASE_S)}
             self.held = {name: lease for name, lease in self.held.items() if name in kept}
         free = [name for name in self._names if name not in self.held]
         if free:
             epochs = [self._given_up.get(name) for name in free]
-            for row in await self._pool.fetch(_TAKE, free, self._owner, LEASE_S, epochs):
+            for row in await self._pool.returning(_TAKE, free, self._owner, LEASE_S, epochs):
                 self.held[row["name"]] = Lease(row["name"], row["position"], row["epoch"])
 
     def give_up(self) -> None:

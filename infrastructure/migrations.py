@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
-from infrastructure.database import CONNECT_TIMEOUT_S
-from infrastructure.database_url import asyncpg_dsn
+from infrastructure.database import CONNECT_TIMEOUT_S, connect
+from infrastructure.database_url import asyncpg_dsn, tls
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 
@@ -78,7 +78,7 @@ def newest(sql: Path = SQL) -> str | None:
 
 async def current(url: str) -> str | None:
     """The database's revision, or None before the first."""
-    connection = await asyncpg.connect(asyncpg_dsn(url), timeout=CONNECT_TIMEOUT_S)
+    connection = await connect(url)
     try:
         if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
             return None
@@ -118,7 +118,7 @@ async def _migrate(url: str, scripts: ScriptDirectory, steps: Callable[[Any, Mig
     dsn = asyncpg_dsn(url)
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S),
+        async_creator=lambda: asyncpg.connect(dsn, ssl=tls(url), timeout=CONNECT_TIMEOUT_S),
         poolclass=NullPool,
     )
     try:

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
 
     mode: Mode = Mode.PRODUCTION
     database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
+    database_direct_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_DIRECT_URL")] = None
     redis_url: Annotated[SecretStr | None, Field(validation_alias="REDIS_URL")] = None
     secret_key: Annotated[
         SecretStr | None, Field(validation_alias="SECRET_KEY", min_length=SECRET_KEY_CHARACTERS_MIN)
@@ -61,6 +62,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
+    database_patience_seconds: Annotated[float, Field(ge=0, le=60)] = 5
+    idempotency_key_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     feed_listeners: Annotated[int, Field(ge=0)] = 10_000
     request_body_limit_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576
     state_cache_streams: Annotated[int, Field(ge=0)] = 50_000
@@ -82,6 +85,12 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _direct_is_beside_pooled(self) -> Self:
+        if self.database_direct_url is not None and self.database_url is None:
+            raise ValueError("DATABASE_DIRECT_URL goes with DATABASE_URL: set both, or DATABASE_URL alone")
+        return self
+
     @field_validator("sealing_key")
     @classmethod
     def _is_a_private_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -95,6 +104,11 @@ class Settings(BaseSettings):
         for key in _listed(value):
             sealing_key(key)
         return value
+
+    @property
+    def pooled(self) -> bool:
+        """Whether DATABASE_URL is a pooler's, since the database itself is said to be elsewhere."""
+        return self.database_direct_url is not None and self.database_direct_url != self.database_url
 
     @property
     def development(self) -> bool:

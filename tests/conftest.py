@@ -15,8 +15,16 @@ from psycopg.sql import SQL, Identifier
 
 from infrastructure import migrations
 from infrastructure.embedded import Servers, throwaway_servers
+from tests import pgbouncer
 
+# It is not on PyPI, so a machine may lack it; `.ci/run` installs it, and the header of a run says so.
+collect_ignore = [] if pgbouncer.PROGRAM else ["e2e/test_pgbouncer.py"]
 OUTSIDE = {"TEST_DATABASE_URL", "TEST_REDIS_URL"} <= os.environ.keys()
+
+
+def pytest_report_header() -> str:
+    program = pgbouncer.PROGRAM or "not on this machine: tests/e2e/test_pgbouncer.py is left out (see .ci/run)"
+    return f"pgbouncer: {program}"
 
 
 @pytest.fixture(scope="session", params=["embedded", "external"] if OUTSIDE else ["embedded"])

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -27,7 +29,6 @@ from api.cli.output import errors
 
 app = typer.Typer(
     name="daybook",
-    help="A shop that keeps a book of original entry: every change is a fact, every figure can be traced.",
     no_args_is_help=True,
     add_completion=False,
     # Tracebacks are for the log, and must not show what is in variables.
@@ -47,6 +48,21 @@ app.add_typer(projections.app, name="projections")
 app.add_typer(parked.app, name="parked")
 app.add_typer(report.app, name="report")
 app.add_typer(user.app, name="user")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"daybook {version('daybook')}")
+        raise typer.Exit
+
+
+@app.callback()
+def daybook(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which Daybook this is.")
+    ] = False,
+) -> None:
+    """A shop that keeps a book of original entry: every change is a fact, every figure can be traced."""
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NEWEST = 20
 PAGE_FACTS = 500
 POLL_S = 1.0
+MAX_POSITION = 2**62
 
 app = typer.Typer(help="The book itself, fact by fact.", no_args_is_help=True)
 
@@ -31,6 +32,9 @@ def tail(
         int | None, typer.Option(min=0, help=f"Begin behind this position; by default, with the newest {NEWEST}.")
     ] = None,
     types: Annotated[list[str] | None, typer.Option("--type", help="Only facts of this type; may be repeated.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many facts; without --after, so many of the newest.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,31 +43,36 @@ def tail(
 
     if unknown := set(types or ()) - EVENT_TYPES.keys():
         raise Misused(f"--type: there is no {', '.join(sorted(unknown))}; known are {', '.join(sorted(EVENT_TYPES))}")
-    in_shop(lambda shop: _tail(shop, after, types or (), follow, as_json), tool_settings())
+    in_shop(lambda shop: _tail(shop, after, types or (), limit, follow, as_json), tool_settings())
 
 
-async def _tail(shop: "Shop", after: int | None, types: Sequence[str], follow: bool, as_json: bool) -> None:
-    position = await _before_newest(shop, types) if after is None else after
+async def _tail(
+    shop: "Shop", after: int | None, types: Sequence[str], limit: int | None, follow: bool, as_json: bool
+) -> None:
+    position = await _before_newest(shop, types, limit or NEWEST) if after is None else after
+    left = MAX_POSITION if limit is None else limit
     while True:
         head = await shop.store.head()
-        while facts := await shop.store.stored_all(position, limit=PAGE_FACTS, types=types):
+        while facts := await shop.store.stored_all(position, limit=min(PAGE_FACTS, left), types=types):
             for fact in facts:
                 _print(fact, as_json)
-            position = facts[-1].id
+            position, left = facts[-1].id, left - len(facts)
+            if not left:
+                return
         position = max(position, head)
         if not follow:
             return
         await shop.positions.reach("head", position + 1, POLL_S)
 
 
-async def _before_newest(shop: "Shop", types: Sequence[str]) -> int:
+async def _before_newest(shop: "Shop", types: Sequence[str], number: int) -> int:
     """The position behind which the newest facts stand: looked for in ever longer ends of the book."""
     head = await shop.store.head()
-    length = NEWEST
+    length = number
     while length < head:
-        found = await shop.store.stored_all(head - length, limit=PAGE_FACTS, types=types)
-        if len(found) >= NEWEST:
-            return found[-NEWEST].id - 1
+        found = await shop.store.stored_all(head - length, limit=length, types=types)
+        if len(found) >= number:
+            return found[-number].id - 1
         length *= 4
     return 0
 

@@ -79,13 +79,13 @@ def _moved(move: Callable[[str], Awaitable[None]]) -> tuple[str, str]:
 
 def _at(work: Callable[[str], Awaitable[T]]) -> T:
     """Do `work` with the URL of the database, which may have no schema yet."""
-    from api.wiring import urls_of
+    from api.wiring import direct, urls_of
     from infrastructure.embedded import open_servers
 
     settings = tool_settings()
 
     async def there() -> T:
         async with open_servers(*urls_of(settings), settings.data_dir) as servers:
-            return await work(servers.database_url)
+            return await work(direct(settings, servers.database_url))
 
     return run(there(), settings)

@@ -1,5 +1,6 @@
 """Opens the shop that a command is about, does the command's work in it, and leaves."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -52,11 +53,27 @@ def run(work: Coroutine[Any, Any, T], settings: Settings) -> T:
     except (*UNREACHABLE, *NO_ENTRY) as error:
         if getattr(error, "filename", None) is not None:  # about a file, not about a server
             raise
-        raise Missing(f"the database{_place(settings)} cannot be used: {str(error) or 'no answer in time'}") from None
+        raise Missing(f"the database{_place(settings)} cannot be used: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return (
+                f"its certificate is not trusted: {error.verify_message} "
+                "(sslmode and sslrootcert in its URL say whom to trust)"
+            )
+        case OSError(strerror=str(reason)) if reason:
+            return reason
+    return str(error) or "no answer in time"
 
 
 def _place(settings: Settings) -> str:
-    if settings.database_url is None:
-        return ""
-    parts = urlsplit(settings.database_url.get_secret_value())
-    return f" {parts.path.removeprefix('/')} at {parts.hostname}:{parts.port or 5432}" if parts.hostname else ""
+    """Which database, and where; also past the pooler, if there is one. Never a password."""
+    places = [_place_in(url.get_secret_value()) for url in (settings.database_url, settings.database_direct_url) if url]
+    return f" {' or, directly, '.join(filter(None, dict.fromkeys(places)))}".rstrip()
+
+
+def _place_in(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path.removeprefix('/')} at {parts.hostname}:{parts.port or 5432}" if parts.hostname else ""

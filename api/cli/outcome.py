@@ -29,6 +29,7 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     # Here, not above: whoever only asks for help need not wait for drivers to be loaded.
     from commands.rejections import Rejected
     from events.store import StoreBusy, Unacknowledged
+    from infrastructure.cache import CacheRefused
     from infrastructure.database_url import WrongUrl
     from infrastructure.embedded import Unavailable
     from infrastructure.migrations import WrongRevision
@@ -43,7 +44,7 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
             return ExitCode.USAGE, str(error)
         case WrongUrl():
             return ExitCode.USAGE, f"DATABASE_URL: {error}"
-        case Missing() | Unavailable() | StoreBusy() | Unacknowledged():
+        case Missing() | Unavailable() | CacheRefused() | StoreBusy() | Unacknowledged():
             return ExitCode.UNAVAILABLE, str(error)
         case OSError() if error.filename is not None:
             return ExitCode.REFUSED, f"{error.filename}: {error.strerror}"

@@ -92,10 +92,9 @@ class Engine:
         return sums
 
     async def checkpoint(self, name: str) -> asyncpg.Record:
-        found = await self.pool.fetchrow(
+        found: asyncpg.Record = await self.pool.fetchrow(
             "SELECT position, owner, epoch, last_error FROM projections WHERE name = $1", name
         )
-        assert found is not None
         return found
 
 

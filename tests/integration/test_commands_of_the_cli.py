@@ -97,6 +97,11 @@ def test_the_tail_of_the_book_may_begin_anywhere_and_hold_one_type_only(order_id
     assert [event["position"] for event in everything] == list(range(1, len(everything) + 1))
     newest = [json.loads(line) for line in tool("events", "tail", "--json").splitlines()]
     assert newest == everything[-20:]
+    first = [json.loads(line) for line in tool("events", "tail", "--after", "3", "--limit", "2", "--json").splitlines()]
+    assert [fact["position"] for fact in first] == [4, 5]
+    assert len(tool("events", "tail", "--limit", "7").splitlines()) == 7
+    last = [json.loads(line) for line in tool("events", "tail", "--limit", "600", "--json").splitlines()]
+    assert last == everything[-600:]
     paid = [json.loads(line) for line in tool("events", "tail", "--type", "OrderPaid", "--json").splitlines()]
     assert paid == [event for event in everything if event["type"] == "OrderPaid"][-20:]
     assert order_id in tool("events", "tail", "--type", "OrderPaid")

@@ -13,6 +13,7 @@ import pytest
 import api
 import infrastructure
 import queries
+from infrastructure.database import open_pool
 from infrastructure.read_table import ReadTable
 from projections import PROJECTIONS
 from queries.rows import Listing
@@ -71,7 +72,7 @@ def test_no_query_skips_rows() -> None:
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
 async def test_every_projection_fits_its_table(database_url: str, projection: Any) -> None:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+    async with open_pool(database_url, 1) as pool:
         table = await ReadTable.open(pool, projection)
         async with pool.acquire() as connection:
             for statement in (table.fetch_sql, table.write_sql, table.delete_sql):

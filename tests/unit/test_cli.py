@@ -7,6 +7,7 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from api.app import VERSION
 from api.cli import app, call
 from api.cli.outcome import ExitCode
 from infrastructure.complete_journey import parquet
@@ -111,3 +112,8 @@ def test_an_import_without_its_data_says_how_to_get_it(
     monkeypatch.setattr(parquet, "find_spec", lambda name: None)
     assert call(["import", "complete-journey"]) == ExitCode.UNAVAILABLE
     assert "`make data` adds it" in capsys.readouterr().err
+
+
+def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["--version"]) == ExitCode.OK
+    assert capsys.readouterr().out == f"daybook {VERSION}\n"

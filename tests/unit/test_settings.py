@@ -97,6 +97,15 @@ def test_retired_sealing_keys_stand_between_commas(monkeypatch: pytest.MonkeyPat
     assert settings.load().retired_public_keys() == [settings.sealing_key(one), settings.sealing_key(other)]
 
 
+def test_a_direct_url_goes_with_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_DIRECT_URL", "postgresql://there/daybook")
+    with pytest.raises(SettingsRefused, match="DATABASE_DIRECT_URL goes with DATABASE_URL"):
+        settings.load(development=True)
+    for url, pooled in (("postgresql://there/daybook", False), ("postgresql://pooler/daybook", True)):
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert settings.load(development=True).pooled is pooled
+
+
 def test_only_a_tool_follows_a_development_service() -> None:
     with pytest.raises(SettingsRefused):
         settings.load_for_tool()
@@ -115,5 +124,5 @@ def test_the_example_lists_every_setting_and_nothing_else() -> None:
 
 
 def _variables() -> set[str]:
-    own = {"database_url", "redis_url", "secret_key", "sealing_key"}
+    own = {"database_url", "database_direct_url", "redis_url", "secret_key", "sealing_key"}
     return {name.upper() if name in own else f"DAYBOOK_{name.upper()}" for name in Settings.model_fields}

@@ -1,0 +1,44 @@
+"""Forgets idempotency keys that nobody will send again: they would be kept for ever, one for each command."""
+
+import asyncio
+import random
+
+import asyncpg
+import structlog
+
+from infrastructure.database import UNREACHABLE, Pool
+
+FIRST_S, EVERY_S = 60.0, 3_600.0
+BATCH_KEYS = 1_000
+PAUSE_S = 0.05
+"""Between batches, so that whoever appends waits for none but the shortest of transactions."""
+
+# Several workers may do this at once: each takes what no other holds.
+PRUNE = """DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(
+    SELECT key FROM idempotency_keys WHERE recorded_at < clock_timestamp() - make_interval(days => $1)
+    ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED))"""
+
+log = structlog.get_logger(__name__)
+
+
+async def prune(pool: Pool, days: int) -> int:
+    """Forget the keys that were recorded more than `days` ago; how many. Raises infrastructure.database.UNREACHABLE."""
+    forgotten = 0
+    while True:
+        batch = int((await pool.execute(PRUNE, days, BATCH_KEYS)).removeprefix("DELETE "))
+        forgotten += batch
+        if batch < BATCH_KEYS:
+            return forgotten
+        await asyncio.sleep(PAUSE_S)
+
+
+async def keep_pruned(pool: Pool, days: int) -> None:
+    """Until cancelled, now and then; a database that is away is tried again the next time."""
+    await asyncio.sleep(FIRST_S * random.random())
+    while True:
+        try:
+            if forgotten := await prune(pool, days):
+                log.info("idempotency_keys_forgotten", keys=forgotten)
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
+            log.warning("pruning_interrupted", error=str(error))
+        await asyncio.sleep(EVERY_S * (0.5 + random.random()))
