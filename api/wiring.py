@@ -95,7 +95,12 @@ async def open_shop(
         cache = await stack.enter_async_context(open_cache(servers.redis_url, settings.key_prefix, metrics))
         positions = Positions()
         committer = await stack.enter_async_context(
-            Committer(lambda: connect(direct_url), lambda head: positions.advance(HEAD, head), metrics)
+            Committer(
+                lambda: connect(direct_url),
+                lambda head: positions.advance(HEAD, head),
+                metrics,
+                patience_s=settings.database_patience_seconds,
+            )
         )
         if tracing is None:
             store = PostgresEventStore(pool, committer, positions)

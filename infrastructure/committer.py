@@ -18,6 +18,7 @@ import structlog
 
 from events.store import Appended, AppendRefused, Conflict, IdempotencyKey, StoreBusy, Unacknowledged
 from infrastructure.append_call import APPEND, arguments, conditions
+from infrastructure.database import PATIENCE_S
 from infrastructure.metrics import Metrics
 from infrastructure.raw_append import RawAppend
 
@@ -48,7 +49,6 @@ BROKEN = (
     OSError,
     TimeoutError,
 )
-PATIENCE_S = 10.0
 PAUSE_S = (0.05, 0.25)
 
 STORED_BETWEEN = "SELECT id::text, position FROM facts WHERE position > $1 AND position <= $2"

@@ -26,7 +26,8 @@ LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 """A worker that stops in the middle of a page (a paused machine, a lost network) must not hold its locks for hours."""
 STATEMENTS_KEPT = 100
-READ_PATIENCE_S = 5.0
+PATIENCE_S = 5.0
+"""How long a read, or an append that can be repeated, is tried again while the database is away."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 # What goes wrong when the database is away, as opposed to a statement that is wrong.
 UNREACHABLE = (
@@ -129,7 +130,7 @@ class Pool:
     asked again, for `patience_s` seconds, and then its error is raised. What writes is never repeated here.
     """
 
-    def __init__(self, connections: "asyncpg.Pool[asyncpg.Record]", patience_s: float = READ_PATIENCE_S) -> None:
+    def __init__(self, connections: "asyncpg.Pool[asyncpg.Record]", patience_s: float = PATIENCE_S) -> None:
         self._connections = connections
         self._patience_s = patience_s
         self._generation = 0
@@ -194,7 +195,7 @@ class Pool:
 
 @asynccontextmanager
 async def open_pool(
-    url: str, size: int, *, pooled: bool = False, patience_s: float = READ_PATIENCE_S
+    url: str, size: int, *, pooled: bool = False, patience_s: float = PATIENCE_S
 ) -> AsyncIterator[Pool]:
     async with asyncpg.create_pool(
         min_size=min(2, size),

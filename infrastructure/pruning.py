@@ -1,4 +1,4 @@
-"""Forgets idempotency keys that nobody will send again: they would be kept for ever, one for each command."""
+"""Forgets what nobody will ask for again: old idempotency keys, and processes that appended long ago."""
 
 import asyncio
 import random
@@ -18,11 +18,15 @@ PRUNE = """DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(
     SELECT key FROM idempotency_keys WHERE recorded_at < clock_timestamp() - make_interval(days => $1)
     ORDER BY recorded_at LIMIT $2 FOR UPDATE SKIP LOCKED))"""
 
+# A batch is sent again within seconds, so what is known of a process that has been silent for a day helps nobody.
+PRUNE_WRITERS = "DELETE FROM writers WHERE recorded_at < clock_timestamp() - interval '1 day'"
+
 log = structlog.get_logger(__name__)
 
 
 async def prune(pool: Pool, days: int) -> int:
     """Forget the keys that were recorded more than `days` ago; how many. Raises infrastructure.database.UNREACHABLE."""
+    await pool.execute(PRUNE_WRITERS)
     forgotten = 0
     while True:
         batch = int((await pool.execute(PRUNE, days, BATCH_KEYS)).removeprefix("DELETE "))

@@ -8,8 +8,8 @@ import asyncpg
 
 from commands.handler import Handler
 from events.store import EventStore, Recorded
-from infrastructure.committer import PATIENCE_S, Committer
-from infrastructure.database import connect, open_pool
+from infrastructure.committer import Committer
+from infrastructure.database import PATIENCE_S, connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
 from infrastructure.snapshots import Snapshots

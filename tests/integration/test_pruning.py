@@ -82,3 +82,16 @@ async def test_the_oldest_are_found_without_looking_through_all(pool: Pool) -> N
     plan = await pool.returning("EXPLAIN " + pruning.PRUNE.replace("$1", "13").replace("$2", "1000"))
     text = "\n".join(row[0] for row in plan)
     assert "idempotency_keys_recorded_at" in text and "Seq Scan" not in text, text
+
+
+async def test_processes_that_appended_long_ago_are_forgotten_and_may_append_again(
+    pool: Pool, own_database_url: str, name: str
+) -> None:
+    async with open_store(own_database_url) as silent, open_store(own_database_url) as busy:
+        await silent.append(Append([claim(name)]))
+        await pool.execute("UPDATE writers SET recorded_at = recorded_at - interval '25 hours'")
+        await busy.append(Append([claim(name)]))
+        await pruning.prune(pool, 30)
+        assert await pool.fetchval("SELECT count(*) FROM writers") == 1
+        await silent.append(Append([claim(name)], {stream(name): 2}))
+    assert await flaws(own_database_url) == []
