@@ -12,7 +12,8 @@ from api.cli.output import AsJson, errors, say, say_json, say_table
 
 if TYPE_CHECKING:
     from api.wiring import Shop
-    from infrastructure.rebuild import Progress, Rebuilt
+    from infrastructure.filling import Progress
+    from infrastructure.rebuild import Rebuilt
     from projections.projection import Projection
     from queries.projection import ProjectionState
 
@@ -89,6 +90,7 @@ def rollback(name: Name) -> None:
 
 
 async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "Rebuilt":
+    from infrastructure.garbage import rarely_collected
     from infrastructure.rebuild import RebuildRunning
     from infrastructure.rebuild import rebuild as rebuild_table
 
@@ -102,14 +104,15 @@ async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "
             bar.update(task, completed=progress.position, total=progress.head, rate=rate)
 
         try:
-            return await rebuild_table(
-                shop.pool,
-                shop.store,
-                projection,
-                owner=f"{shop.owner}:rebuild",
-                compare=diff,
-                on_progress=on_progress,
-            )
+            with rarely_collected():
+                return await rebuild_table(
+                    shop.pool,
+                    shop.store,
+                    projection,
+                    owner=f"{shop.owner}:rebuild",
+                    compare=diff,
+                    on_progress=on_progress,
+                )
         except RebuildRunning:
             raise Refused(f"{projection.name} is being rebuilt by someone else") from None
 

@@ -1,0 +1,48 @@
+"""Which code a read table was folded with, as a short hash: rows of one fold must not be gone on with by another."""
+
+import hashlib
+import inspect
+import io
+import sys
+import tokenize
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from events.evolution import Evolution
+from infrastructure.database import Pool
+from projections.projection import Projection
+
+_NOTE = """UPDATE projections p SET source = code.source FROM unnest($1::text[], $2::text[]) AS code (name, source)
+    WHERE p.name = code.name AND (p.source IS NULL OR p.position = 0)"""
+
+
+def source_of(projection: Projection[Any], evolution: Evolution | None = None) -> str:
+    """16 hexadecimal digits. They change with the fold's module, the row's columns, and the versions of its facts.
+
+    Comments and blank lines do not count; modules that the fold's own imports do not either. Raises OSError where the
+    source is not at hand."""
+    evolution = evolution or Evolution()
+    row: Any = projection.row
+    facts = sorted((fact.__name__, evolution.version(fact.__name__)) for fact in projection.facts)
+    module = inspect.getsource(sys.modules[projection.evolve.__module__])
+    told = [_code(module), str(list(inspect.get_annotations(row).items())), str(projection.key), str(facts)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def sources(projections: Iterable[Projection[Any]]) -> Mapping[str, str]:
+    return {projection.name: source_of(projection) for projection in projections}
+
+
+async def note_sources(pool: Pool, projections: Iterable[Projection[Any]]) -> None:
+    """Tables that begin now are this code's; those that nobody knows of are taken to be, so that a change shows."""
+    noted = sources(projections)
+    await pool.execute(_NOTE, list(noted), list(noted.values()))
+
+
+def _code(source: str) -> str:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return "".join(
+        tokenize.tok_name[token.type] if token.type in (tokenize.INDENT, tokenize.DEDENT) else token.string
+        for token in tokens
+        if token.type not in (tokenize.COMMENT, tokenize.NL)
+    )
