@@ -6,6 +6,7 @@ import io
 import sys
 import tokenize
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from events.evolution import Evolution
@@ -16,13 +17,14 @@ _NOTE = """UPDATE projections p SET source = code.source FROM unnest($1::text[],
     WHERE p.name = code.name AND (p.source IS NULL OR p.position = 0)"""
 
 
-def source_of(projection: Projection[Any], evolution: Evolution | None = None) -> str:
+@cache  # and so it is that of the code which runs, even if a deployment changes the files meanwhile
+def source_of(projection: Projection[Any]) -> str:
     """16 hexadecimal digits. They change with the fold's module, the row's columns, and the versions of its facts.
 
     Comments and blank lines do not count; modules that the fold's own imports do not either. Raises OSError where the
     source is not at hand."""
-    evolution = evolution or Evolution()
     row: Any = projection.row
+    evolution = Evolution()
     facts = sorted((fact.__name__, evolution.version(fact.__name__)) for fact in projection.facts)
     module = inspect.getsource(sys.modules[projection.evolve.__module__])
     told = [_code(module), str(list(inspect.get_annotations(row).items())), str(projection.key), str(facts)]
