@@ -20,7 +20,7 @@ from projections.projection import Projection
 
 PAGE_FACTS = 5_000
 LAST_STEP_FACTS = 2_000
-WRITE_EVERY_S = 1.0
+WRITE_EVERY_S = 2.0
 """A lease must be renewed in time, and what is not written is folded again after an interruption."""
 
 log = structlog.get_logger(__name__)

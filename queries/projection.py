@@ -24,8 +24,8 @@ PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.p
 class ProjectionState:
     """`lag` is how many facts it has yet to see, `lag_s` since when, `eta_s` how long that takes at the present rate.
 
-    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them. `older_code`: rows
-    that were folded before the code changed stand beside new ones; a rebuild makes them all alike."""
+    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them. `older_code`:
+    rows that were folded before the code changed stand beside new ones; a rebuild makes them all alike."""
 
     name: str
     position: int

@@ -67,7 +67,7 @@ async def test_a_row_is_fetched_and_written_once_however_many_pages_touch_it(
         return await fetch(self, connection, keys)
 
     async def watched_write(self: ReadTable[Any], connection: Any, rows: Any, there: Any) -> None:
-        written.update(rows)
+        written.update(list(rows))
         await write(self, connection, rows, there)
 
     for _ in range(10):
