@@ -12,6 +12,8 @@ from api.problems import CATALOG, Problem
 from api.wiring import Shop
 from infrastructure.book_metrics import BookMetrics
 from infrastructure.database import UNREACHABLE
+from infrastructure.source_hash import sources
+from projections import PROJECTIONS
 from queries.projection import projections
 
 SCRAPE_S = 2.0
@@ -31,7 +33,7 @@ async def ready(request: Request) -> Response:
     """Migrated and connected. Redis may be away: answers are right without it, only slower."""
     shop: Shop = request.app.state.shop
     try:
-        head, states = await shop.store.head(), await projections(shop.pool)
+        head, states = await shop.store.head(), await projections(shop.pool, sources(PROJECTIONS))
     except UNREACHABLE:
         raise Problem(503, "unavailable", "The database cannot be reached.") from None
     body: dict[str, Any] = {

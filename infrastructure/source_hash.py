@@ -21,13 +21,17 @@ _NOTE = """UPDATE projections p SET source = code.source FROM unnest($1::text[],
 def source_of(projection: Projection[Any]) -> str:
     """16 hexadecimal digits. They change with the fold's module, the row's columns, and the versions of its facts.
 
-    Comments and blank lines do not count; modules that the fold's own imports do not either. Raises OSError where the
-    source is not at hand."""
+    Comments and blank lines do not count; modules that the fold's own imports do not either. Where the source is not at
+    hand, only the rest counts."""
     row: Any = projection.row
     evolution = Evolution()
     facts = sorted((fact.__name__, evolution.version(fact.__name__)) for fact in projection.facts)
-    module = inspect.getsource(sys.modules[projection.evolve.__module__])
-    told = [_code(module), str(list(inspect.get_annotations(row).items())), str(projection.key), str(facts)]
+    told = [
+        _code(_text(projection.evolve.__module__)),
+        str(list(inspect.get_annotations(row).items())),
+        str(projection.key),
+        str(facts),
+    ]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
@@ -39,6 +43,13 @@ async def note_sources(pool: Pool, projections: Iterable[Projection[Any]]) -> No
     """Tables that begin now are this code's; those that nobody knows of are taken to be, so that a change shows."""
     noted = sources(projections)
     await pool.execute(_NOTE, list(noted), list(noted.values()))
+
+
+def _text(module: str) -> str:
+    try:
+        return inspect.getsource(sys.modules[module])
+    except OSError:
+        return ""
 
 
 def _code(source: str) -> str:
