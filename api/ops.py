@@ -13,6 +13,8 @@ from api.problems import CATALOG, Problem
 from api.wiring import Shop
 from infrastructure.book_metrics import BookMetrics
 from infrastructure.database import UNREACHABLE
+from infrastructure.source_hash import sources
+from projections import PROJECTIONS
 from queries.projection import ProjectionState, projections
 
 SCRAPE_S = 2.0
@@ -33,7 +35,7 @@ async def ready(request: Request) -> Response:
     shop: Shop = request.app.state.shop
     try:
         async with asyncio.timeout(SCRAPE_S):  # reads wait for a database that is away; who asks this wants to know
-            head, states = await shop.store.head(), await projections(shop.pool)
+            head, states = await shop.store.head(), await projections(shop.pool, sources(PROJECTIONS))
     except UNREACHABLE:
         raise Problem(503, "unavailable", "The database cannot be reached.") from None
     body: dict[str, Any] = {

@@ -69,9 +69,15 @@ def _views(facts: Sequence[Recorded]) -> Iterator[tuple[Recorded, Order | None, 
     before: Order | None = None
     for fact in facts:
         row = order_summary.evolve(row, fact, ())
-        after = None if row is None else from_columns(asdict(row))
+        after = None if row is None else from_columns(_columns(row))
         yield fact, before, after
         before = after
+
+
+def _columns(row: OrderSummaryRow) -> dict[str, Any]:
+    """As they would be read from the table."""
+    ship_to = None if row.ship_to is None else asdict(row.ship_to)
+    return {**row._asdict(), "lines": [asdict(line) for line in row.lines], "ship_to": ship_to}
 
 
 def _changes(before: Order | None, after: Order | None) -> Iterator[Change]:

@@ -10,7 +10,7 @@ from benchmarks.appends import append_load
 from benchmarks.figures import Aim, Figure
 from benchmarks.ground import Ground
 from infrastructure.committer import Committer
-from infrastructure.database import Pool, connect, open_pool
+from infrastructure.database import Connection, Pool, connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
 
@@ -43,7 +43,7 @@ async def grow(url: str, facts: int) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("UPDATE head SET room_per_table = $1", PARTITION_FACTS)
-        await connection.execute(MAKE_ROOM.format(facts + PARTITION_FACTS))
+        await make_room(connection, facts + PARTITION_FACTS)
         for first in range(1, facts + 1, GROWN_AT_ONCE):
             last = min(first + GROWN_AT_ONCE - 1, facts)
             await connection.execute(GROW, first, last)
@@ -53,6 +53,11 @@ async def grow(url: str, facts: int) -> None:
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
+
+
+async def make_room(connection: Connection, facts: int) -> None:
+    """Partitions for so many facts, which appends would have made on the way."""
+    await connection.execute(MAKE_ROOM.format(facts))
 
 
 async def measure(ground: Ground) -> list[Figure]:

@@ -42,11 +42,11 @@ async def measure(ground: Ground) -> list[Figure]:
         await write_history(url, (FACTS_QUICK if ground.quick else FACTS) // FACTS_PER_ORDER)
         async with open_pool(url, POOL_SIZE) as pool:
             await pool.execute("VACUUM ANALYZE")
-            their_facts = await _their_facts(pool, THEIR_FACTS_QUICK if ground.quick else THEIR_FACTS)
+            peers_facts = await order_facts(pool, THEIR_FACTS_QUICK if ground.quick else THEIR_FACTS)
             for _ in range(ground.runs):
                 one.append(await _our_rate(url, pool, [order_summary]))
                 async with ground.database() as their_url:
-                    theirs.append(await asyncio.to_thread(their_rate, their_url, their_facts))
+                    theirs.append(await asyncio.to_thread(their_rate, their_url, peers_facts))
                 every.append(await _our_rate(url, pool, PROJECTIONS))
     aim = Aim("value", ">=", FACTS_PER_S_AIM)
     return [
@@ -70,7 +70,8 @@ async def _our_rate(url: str, pool: Pool, projections: Sequence[Projection[Any]]
             return count / (time.perf_counter() - started)
 
 
-async def _their_facts(pool: Pool, limit: int) -> list[StoredEvent]:
+async def order_facts(pool: Pool, limit: int) -> list[StoredEvent]:
+    """The first of them, as the peer stores them."""
     rows = await pool.fetch(THEIRS, sorted(_types([order_summary])), limit)
     return [StoredEvent(row["stream"], row["version"], row["type"], row["body"].encode()) for row in rows]
 

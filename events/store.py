@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from events import Event
+
+E_co = TypeVar("E_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,12 @@ class Metadata:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A fact in its place: the step of its stream and the position in the whole book."""
+class Fact(NamedTuple, Generic[E_co]):
+    """A fact in its place: the step of its stream and the position in the whole book.
 
-    event: Event
+    A tuple, because whole books are read as these: a frozen dataclass takes three times as long to make."""
+
+    event: E_co
     id: UUID
     stream: str
     version: int
@@ -33,6 +36,10 @@ class Recorded:
     metadata: Metadata
     occurred_at: datetime
     recorded_at: datetime
+
+
+Recorded = Fact[Event]
+"""A fact of whatever kind."""
 
 
 @dataclass(frozen=True, slots=True)

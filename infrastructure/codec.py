@@ -1,6 +1,6 @@
 """Facts to bytes and back, in the `eventsourcing` library's terms: a transcoder for bodies, a mapper for facts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,7 +12,7 @@ from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transco
 
 from events import EVENT_TYPES, Event, stream_of
 from events.evolution import Evolution
-from events.store import Metadata, Recorded
+from events.store import Fact, Metadata, Recorded
 
 
 class UnknownFact(Exception):
@@ -46,6 +46,7 @@ class Unread:
     version: int
     type: str
     error: str
+    event: None = None
 
 
 class FactTranscoder(Transcoder):
@@ -60,6 +61,11 @@ class FactTranscoder(Transcoder):
         self._encoder = msgspec.json.Encoder()
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             name: msgspec.json.Decoder(event_type) for name, event_type in types.items()
+        }
+        self._present: dict[tuple[str, int], Callable[[bytes | str], Event]] = {
+            (stored, self.evolution.version(name)): decoder.decode
+            for name, decoder in self._decoders.items()
+            for stored in self.evolution.stored_names([name])
         }
         self._may_hold_floats = {each for each in types.values() if "float" in str(get_type_hints(each))}
 
@@ -78,15 +84,13 @@ class FactTranscoder(Transcoder):
 
     def decode_fact(self, type_name: str, version: int, body: bytes | str) -> Event:
         """A fact as it is understood today. Raises UnknownFact or Undecodable."""
-        name = self.evolution.renamed.get(type_name, type_name)
-        decoder = self._decoders.get(name)
-        present = self.evolution.version(name)
-        if decoder is None or not 1 <= version <= present:
-            raise UnknownFact(type_name, version)
+        decode = self._present.get((type_name, version))
         try:
-            if version == present:
-                fact: Event = decoder.decode(body)
-                return fact
+            if decode is not None:
+                return decode(body)
+            name = self.evolution.renamed.get(type_name, type_name)
+            if name not in self._types or not 1 <= version < self.evolution.version(name):
+                raise UnknownFact(type_name, version)
             upcast = self.evolution.upcast(name, version, msgspec.json.decode(body))
             return msgspec.convert(upcast, self._types[name])
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
@@ -113,7 +117,7 @@ class FactMapper(Mapper[str]):
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         assert isinstance(stored_event, StoredFact)
         stored = stored_event
-        return Recorded(
+        return Fact(
             event=self.transcoder.decode_fact(stored.topic, stored.schema_version, stored.state),
             id=stored.fact_id,
             stream=str(stored.originator_id),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from events.store import Append, Appended, Conflict, IdempotencyKey, Recorded
+from events.store import Append, Appended, Conflict, Fact, IdempotencyKey, Recorded
 from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
 from infrastructure.committer import Committer
 from infrastructure.database import Connection, Pool
@@ -75,11 +75,11 @@ class PostgresEventStore:
 
         One that cannot be read does not keep the others from being read."""
         rows = await (via or self._pool).fetch(READ_EXCEPT, after, limit, list(but), until)
-        return [self._read(row) for row in rows]
+        return list(map(self._read, rows))
 
     async def read_positions(self, positions: Collection[int], via: Connection) -> Sequence[Recorded | Unread]:
         """The facts at these positions, in order."""
-        return [self._read(row) for row in await via.fetch(READ_POSITIONS, list(positions))]
+        return list(map(self._read, await via.fetch(READ_POSITIONS, list(positions))))
 
     async def recall(self, key: str) -> tuple[IdempotencyKey, Appended] | None:
         row = await self._pool.fetchrow(RECALL, key)
@@ -122,7 +122,7 @@ class PostgresEventStore:
 
     def _recorded(self, row: Any) -> Recorded:
         position, fact_id, stream, version, type_name, schema, body, metadata, occurred_at, recorded_at = row
-        return Recorded(
+        return Fact(
             self._mapper.transcoder.decode_fact(type_name, schema, body),
             fact_id,
             stream,

@@ -5,7 +5,7 @@ that cannot even be read has no key: it parks its stream.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ from infrastructure.read_table import ReadTable
 from projections.projection import Key, Projection
 
 ERROR_CHARACTERS_MAX = 2_000
+# What the database says of a row that does not fit its table.
+MISFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 log = structlog.get_logger(__name__)
 
@@ -70,78 +72,66 @@ async def fold_page(
     `skipped` are keys and positions that someone has decided to leave out.
 
     Raises asyncpg's errors if the database itself fails."""
-    page = _Page(projection, set(parked_keys), only_key, frozenset(skipped))
-    for fact in facts:
-        page.sort(fact)
-    if page.touched:
-        before = await table.fetch(connection, page.touched)
+    fold = Fold(projection, parked_keys, only_key=only_key, skipped=skipped)
+    touched = fold.sorted(facts)
+    if touched:
+        before = await table.fetch(connection, touched)
         await asyncio.sleep(0)  # a long fold must not hold up the appends of a process that serves requests too
-        page.fold(before)
-        await _write(connection, table, page)
-    return Folded(list(page.touched), page.parked)
+        changed = fold.folded(touched, before)
+        try:
+            async with connection.transaction():
+                await table.write(connection, changed, before)
+        except MISFIT:
+            await _write_each(connection, table, fold, touched, changed, before)
+    return Folded(list(touched), fold.parked)
 
 
-class _Page:
-    """One page on its way into the rows of one projection."""
+class Fold:
+    """Folds facts into rows of one projection, and keeps what has to wait in `parked`."""
 
     def __init__(
         self,
         projection: Projection[Any],
-        parked_keys: set[str],
-        only_key: str | None,
-        skipped: Collection[tuple[str, int]],
+        parked_keys: Collection[str],
+        *,
+        only_key: str | None = None,
+        skipped: Collection[tuple[str, int]] = (),
     ) -> None:
-        self._skipped = skipped
-        self._projection, self._parked_keys, self._only_key = projection, parked_keys, only_key
-        self._types = set(projection.facts)
+        self._projection, self._parked_keys, self._only_key = projection, set(parked_keys), only_key
+        self._types = {*projection.facts, type(None)}  # of an `Unread` the event is None
         self._categories = {category_of(fact) for fact in projection.facts}
-        self.touched: dict[Key, list[Recorded]] = {}
-        self.written: dict[Key, Any] = {}
-        self.deleted: list[Key] = []
+        self.skipped = frozenset(skipped)
         self.parked: list[Parked] = []
 
-    def sort(self, fact: Recorded | Unread) -> None:
-        """Find out which rows a fact belongs to, or why it has to wait."""
-        stream_key = f"stream:{fact.stream}"
-        if self._skipped and (stream_key, fact.position) in self._skipped:
-            return
-        if isinstance(fact, Unread):
-            if fact.stream.partition("-")[0] in self._categories:
-                self._park(stream_key, fact, fact.type, fact.error)
-            return
-        if type(fact.event) not in self._types:
-            return
-        if stream_key in self._parked_keys:
-            self._park(stream_key, fact, type(fact.event).__name__, None)
-            return
-        try:
-            keys = list(self._projection.keys(fact.event))
-        except Exception as error:
-            self._park(stream_key, fact, type(fact.event).__name__, _told(error))
-            return
-        for key in keys:
-            if self._only_key is not None and key_text(key) != self._only_key:
+    def sorted(self, facts: Sequence[Recorded | Unread]) -> dict[Key, list[Recorded]]:
+        """The facts of each row, in order, without those that have to wait."""
+        touched: dict[Key, list[Recorded]] = {}
+        types = self._types
+        for fact in [fact for fact in facts if type(fact.event) in types]:
+            if isinstance(fact, Unread):
+                self._unread(fact)
                 continue
-            if self._skipped and (key_text(key), fact.position) in self._skipped:
-                continue
-            if self._parked_keys and key_text(key) in self._parked_keys:
-                self._park(key_text(key), fact, type(fact.event).__name__, None)
-            else:
-                self.touched.setdefault(key, []).append(fact)
+            for key in self._keys(fact):
+                if key in touched:
+                    touched[key].append(fact)
+                else:
+                    touched[key] = [fact]
+        return touched
 
-    def fold(self, before: dict[Key, Any]) -> None:
-        for key, facts in self.touched.items():
+    def folded(self, touched: Mapping[Key, Sequence[Recorded]], before: Mapping[Key, Any]) -> dict[Key, Any]:
+        """The rows that are different now; None for one that is no more."""
+        evolve, changed = self._projection.evolve, {}
+        for key, facts in touched.items():
             old = row = before.get(key)
             for place, fact in enumerate(facts):
                 try:
-                    row = self._projection.evolve(row, fact, key)
+                    row = evolve(row, fact, key)
                 except Exception as error:
                     self.park_from(key, facts[place:], error)
                     break
-            if row is not None and row != old:
-                self.written[key] = row
-            elif row is None and old is not None:
-                self.deleted.append(key)
+            if row is not old:
+                changed[key] = row
+        return changed
 
     def park_from(self, key: Key, facts: Sequence[Recorded], error: Exception) -> None:
         """The first of these facts failed; the others wait behind it."""
@@ -151,6 +141,37 @@ class _Page:
             self._park(text, fact, type(fact.event).__name__, told)
             told = None
 
+    def _keys(self, fact: Recorded) -> Sequence[Key]:
+        """The rows that a fact moves now."""
+        exceptions = self._parked_keys or self.skipped or self._only_key
+        if exceptions and self._has_to_wait(_stream_key(fact), fact):
+            return ()
+        try:
+            keys = list(self._projection.keys(fact.event))
+        except Exception as error:
+            self._park(_stream_key(fact), fact, type(fact.event).__name__, _told(error))
+            return ()
+        if not exceptions:
+            return keys
+        return [key for key in keys if self._is_meant(text := key_text(key)) and not self._has_to_wait(text, fact)]
+
+    def _is_meant(self, key: str) -> bool:
+        return self._only_key is None or key == self._only_key
+
+    def _has_to_wait(self, key: str, fact: Recorded) -> bool:
+        """It is left out, or goes behind what is parked under the same key."""
+        if (key, fact.position) in self.skipped:
+            return True
+        if key in self._parked_keys:
+            self._park(key, fact, type(fact.event).__name__, None)
+            return True
+        return False
+
+    def _unread(self, fact: Unread) -> None:
+        of_ours = fact.stream.partition("-")[0] in self._categories
+        if of_ours and (_stream_key(fact), fact.position) not in self.skipped:
+            self._park(_stream_key(fact), fact, fact.type, fact.error)
+
     def _park(self, key: str, fact: Recorded | Unread, type_name: str, error: str | None) -> None:
         self._parked_keys.add(key)
         self.parked.append(Parked(key, fact.position, fact.stream, fact.version, type_name, error))
@@ -158,20 +179,25 @@ class _Page:
             log.error("fact_parked", projection=self._projection.name, key=key, position=fact.position, error=error)
 
 
-async def _write(connection: Connection, table: ReadTable[Any], page: _Page) -> None:
-    try:
-        async with connection.transaction():
-            await table.write(connection, list(page.written.values()))
-            await table.delete(connection, page.deleted)
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
-        # One row does not fit its table. Each alone, those that do not fit are found, and only they wait.
-        for key, row in page.written.items():
-            try:
-                async with connection.transaction():
-                    await table.write(connection, [row])
-            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-                page.park_from(key, page.touched[key], error)
-        await table.delete(connection, page.deleted)
+async def _write_each(
+    connection: Connection,
+    table: ReadTable[Any],
+    fold: Fold,
+    touched: Mapping[Key, Sequence[Recorded]],
+    changed: Mapping[Key, Any],
+    before: Mapping[Key, Any],
+) -> None:
+    """One row does not fit its table. Each alone, those that do not fit are found, and only they wait."""
+    for key, row in changed.items():
+        try:
+            async with connection.transaction():
+                await table.write(connection, {key: row}, before)
+        except MISFIT as error:
+            fold.park_from(key, touched[key], error)
+
+
+def _stream_key(fact: Recorded | Unread) -> str:
+    return f"stream:{fact.stream}"
 
 
 def _told(error: Exception) -> str:

@@ -18,13 +18,15 @@ from infrastructure.database import UNREACHABLE, Pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.folding import RowCache, fold_page
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
+from infrastructure.pages import Pages
 from infrastructure.parking import park, parked_keys
 from infrastructure.positions import HEAD, Positions
 from infrastructure.read_table import ReadTable
+from infrastructure.source_hash import note_sources
 from infrastructure.watch import Watch
 from projections.projection import Key, Projection
 
-PAGE_FACTS = 2_000
+PAGE_FACTS = 4_000
 POLL_S = 1.0
 RETRY_S = 2.0
 NOTIFY = "SELECT pg_notify('daybook', $1)"
@@ -52,7 +54,7 @@ class Projector:
         self._leases = Leases(pool, list(self._projections), owner)
         self._tables: dict[str, ReadTable[Any]] = {}
         self._failing_until: dict[str, float] = {}
-        self._page_facts = page_facts
+        self._pages = Pages(store, page_facts)
         self._watch = watch or Watch()
 
     async def run(self) -> None:
@@ -70,6 +72,7 @@ class Projector:
         finally:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2):
+                    await self._pages.close()
                     await self._leases.release()
 
     async def catch_up(self) -> None:
@@ -80,6 +83,7 @@ class Projector:
         while any(lease.position < head for lease in self._leases.held.values()):
             if not await self._turn():
                 break
+        await self._pages.close()
         await self._leases.release()
 
     async def _run(self) -> None:
@@ -97,6 +101,7 @@ class Projector:
 
     async def _open(self) -> None:
         await self._leases.prepare()
+        await note_sources(self._pool, self._projections.values())
         for name, projection in self._projections.items():
             self._tables[name] = await ReadTable.open(self._pool, projection)
 
@@ -111,7 +116,7 @@ class Projector:
         moved = False
         for _, group in sorted(groups.items()):
             try:
-                moved |= await self._page(group)
+                moved |= await self._page(group, ahead=len(groups) == 1)
             except LeaseLost as lost:
                 log.warning("lease_lost", projections=str(lost))
                 await self._leases.take()  # finds out which of the group it was, and keeps the others
@@ -137,16 +142,14 @@ class Projector:
             self._failing_until[lease.name] = asyncio.get_running_loop().time() + RETRY_S
             await self._leases.failed(lease, f"{type(error).__name__}: {error}")
 
-    async def _page(self, group: list[Lease]) -> bool:
+    async def _page(self, group: list[Lease], *, ahead: bool = False) -> bool:
+        """With `ahead` the page behind this one is read meanwhile; it is thrown away if it is not the next."""
         start, began = group[0].position, asyncio.get_running_loop().time()
-        head = await self._store.head()
-        if head <= start:
-            return False
         wanted = {fact.__name__ for lease in group for fact in self._projections[lease.name].facts}
-        facts = await self._store.read_page(start, limit=self._page_facts, but=EVENT_TYPES.keys() - wanted)
-        # A short page means: nothing more of our types up to the head that was read before it.
-        newest = facts[-1].position if facts else 0
-        end = newest if len(facts) == self._page_facts else max(head, newest)
+        page = await self._pages.after(start, frozenset(EVENT_TYPES.keys() - wanted), ahead=ahead)
+        if page.end <= start:
+            return False
+        facts, end = page.facts, page.end
         names = [lease.name for lease in group]
         changed: list[tuple[str, list[Key]]] = []
         async with self._watch.page(names, facts), self._pool.acquire() as connection, connection.transaction():

@@ -23,7 +23,7 @@ class Watch:
             if self._tracing is None:
                 yield
             else:
-                origins = [each.metadata.traceparent for each in facts if isinstance(each, Recorded)]
+                origins = [each.metadata.traceparent for each in facts if not isinstance(each, Unread)]
                 with self._tracing.page(projections, [each for each in origins if each], len(facts)):
                     yield
         except Exception:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never, get_args
+from typing import NamedTuple, assert_never, get_args
 
 from events.cart import (
     CartCheckedOut,
@@ -13,7 +13,7 @@ from events.cart import (
     CartLineRemoved,
     CartOpened,
 )
-from events.store import Recorded
+from events.store import Fact
 from projections.projection import Key, Projection
 
 
@@ -24,8 +24,7 @@ class CartLineRow:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class CartRow:
+class CartRow(NamedTuple):
     cart_id: str
     customer_id: str | None
     lines: list[CartLineRow]
@@ -33,13 +32,13 @@ class CartRow:
     version: int
 
 
-def evolve(row: CartRow | None, fact: Recorded, key: Key) -> CartRow | None:
-    event: CartEvent = fact.event  # type: ignore[assignment]
+def evolve(row: CartRow | None, fact: Fact[CartEvent], key: Key) -> CartRow | None:
+    event = fact.event
     if isinstance(event, CartOpened):
         return CartRow(event.cart_id, event.customer_id, [], fact.occurred_at, fact.version)
     if row is None:
         return None
-    return replace(row, lines=_lines(row.lines, event), updated_at=fact.occurred_at, version=fact.version)
+    return row._replace(lines=_lines(row.lines, event), updated_at=fact.occurred_at, version=fact.version)
 
 
 def _lines(lines: list[CartLineRow], event: CartEvent) -> list[CartLineRow]:

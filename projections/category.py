@@ -1,15 +1,13 @@
 """The tree of categories."""
 
-from dataclasses import dataclass, replace
-from typing import assert_never, get_args
+from typing import NamedTuple, assert_never, get_args
 
 from events.category import CategoryCreated, CategoryEvent, CategoryRemoved, CategoryRenamed
-from events.store import Recorded
+from events.store import Fact
 from projections.projection import Key, Projection
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryRow:
+class CategoryRow(NamedTuple):
     category_id: str
     slug: str
     name: str
@@ -18,18 +16,18 @@ class CategoryRow:
     version: int
 
 
-def evolve(row: CategoryRow | None, fact: Recorded, key: Key) -> CategoryRow | None:
-    event: CategoryEvent = fact.event  # type: ignore[assignment]
+def evolve(row: CategoryRow | None, fact: Fact[CategoryEvent], key: Key) -> CategoryRow | None:
+    event = fact.event
     if isinstance(event, CategoryCreated):
         return CategoryRow(event.category_id, event.slug, event.name, event.parent_id, False, fact.version)
     if row is None:
         return None
-    row = replace(row, version=fact.version)
+    row = row._replace(version=fact.version)
     match event:
         case CategoryRenamed(name=name):
-            return replace(row, name=name)
+            return row._replace(name=name)
         case CategoryRemoved():
-            return replace(row, removed=True)
+            return row._replace(removed=True)
         case _:
             assert_never(event)
 

@@ -1,8 +1,7 @@
 """An order as its customer and the staff see it. The same fold tells how it looked at any earlier version."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, assert_never, get_args
+from typing import Any, NamedTuple, assert_never, get_args
 
 from events.order import (
     OrderCancelled,
@@ -17,15 +16,14 @@ from events.order import (
     PaymentRefunded,
     PaymentRequested,
 )
-from events.store import Recorded
+from events.store import Fact
 from events.values import Address, Line
 from projections.projection import Key, Projection
 
 LAPSE_REASON = "not paid in time"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderSummaryRow:
+class OrderSummaryRow(NamedTuple):
     order_id: str
     customer_id: str
     status: str
@@ -43,13 +41,13 @@ class OrderSummaryRow:
     version: int
 
 
-def evolve(row: OrderSummaryRow | None, fact: Recorded, key: Key) -> OrderSummaryRow | None:
-    event: OrderEvent = fact.event  # type: ignore[assignment]
+def evolve(row: OrderSummaryRow | None, fact: Fact[OrderEvent], key: Key) -> OrderSummaryRow | None:
+    event = fact.event
     if isinstance(event, OrderPlaced):
         return _placed(event, fact)
     if row is None:
         return None
-    return replace(row, **_changes(event), updated_at=fact.occurred_at, version=fact.version)
+    return row._replace(**_changes(event), updated_at=fact.occurred_at, version=fact.version)
 
 
 def _changes(event: OrderEvent) -> dict[str, Any]:
@@ -79,7 +77,7 @@ def _changes(event: OrderEvent) -> dict[str, Any]:
             assert_never(event)
 
 
-def _placed(event: OrderPlaced, fact: Recorded) -> OrderSummaryRow:
+def _placed(event: OrderPlaced, fact: Fact[OrderEvent]) -> OrderSummaryRow:
     return OrderSummaryRow(
         event.order_id,
         event.customer_id,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never, get_args
+from typing import NamedTuple, assert_never, get_args
 
 from events.product import (
     PriceChanged,
@@ -15,7 +15,7 @@ from events.product import (
     VariantAdded,
     VariantChanged,
 )
-from events.store import Recorded
+from events.store import Fact
 from events.values import Money
 from projections.projection import Key, Projection
 
@@ -27,8 +27,7 @@ class VariantRow:
     prices: list[Money]
 
 
-@dataclass(frozen=True, slots=True)
-class ProductRow:
+class ProductRow(NamedTuple):
     product_id: str
     slug: str
     name: str
@@ -41,8 +40,8 @@ class ProductRow:
     version: int
 
 
-def evolve(row: ProductRow | None, fact: Recorded, key: Key) -> ProductRow | None:
-    event: ProductEvent = fact.event  # type: ignore[assignment]
+def evolve(row: ProductRow | None, fact: Fact[ProductEvent], key: Key) -> ProductRow | None:
+    event = fact.event
     if isinstance(event, ProductCreated):
         return ProductRow(
             event.product_id,
@@ -58,28 +57,28 @@ def evolve(row: ProductRow | None, fact: Recorded, key: Key) -> ProductRow | Non
         )
     if row is None:
         return None
-    row = replace(row, version=fact.version)
+    row = row._replace(version=fact.version)
     match event:
         case ProductDescribed(_, name, category_id, description, attributes):
-            return replace(
-                row, name=name, category_id=category_id, description=description, attributes=attributes or {}
+            return row._replace(
+                name=name, category_id=category_id, description=description, attributes=attributes or {}
             )
         case VariantAdded(_, sku, price, options):
-            return replace(row, variants=[*row.variants, VariantRow(sku, options or {}, [price])])
+            return row._replace(variants=[*row.variants, VariantRow(sku, options or {}, [price])])
         case VariantChanged(_, sku, options):
             return _variant_replaced(row, sku, lambda variant: replace(variant, options=options))
         case PriceChanged(_, sku, price, _):
             return _variant_replaced(row, sku, lambda variant: replace(variant, prices=_repriced(variant, price)))
         case ProductPublished():
-            return replace(row, status="active")
+            return row._replace(status="active")
         case ProductArchived():
-            return replace(row, status="archived")
+            return row._replace(status="archived")
         case _:
             assert_never(event)
 
 
 def _variant_replaced(row: ProductRow, sku: str, change: Callable[[VariantRow], VariantRow]) -> ProductRow:
-    return replace(row, variants=[change(variant) if variant.sku == sku else variant for variant in row.variants])
+    return row._replace(variants=[change(variant) if variant.sku == sku else variant for variant in row.variants])
 
 
 def _repriced(variant: VariantRow, price: Money) -> list[Money]:

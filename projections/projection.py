@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from events.store import Recorded
+from events.store import Fact
 
-R = TypeVar("R")
+R = TypeVar("R", bound=tuple[Any, ...])
 
 Key = tuple[Any, ...]
 
@@ -15,8 +15,9 @@ Key = tuple[Any, ...]
 class Projection(Generic[R]):
     """`keys(fact)` says which rows a fact touches; `evolve(row, fact, key)` what such a row becomes.
 
-    A row that does not exist is None, before and after. Row fields are named as the table's columns; fields whose
-    column is json may be any plain structure. Both functions are pure, so the same facts always give the same rows.
+    A row is a named tuple, with fields named as the table's columns; fields whose column is json may be any plain
+    structure. A row that does not exist is None, before and after. Both functions are pure, so the same facts always
+    give the same rows.
     """
 
     name: str
@@ -26,6 +27,6 @@ class Projection(Generic[R]):
     """The table's primary key."""
     facts: tuple[type, ...]
     keys: Callable[[Any], Iterable[Key]]
-    evolve: Callable[[R | None, Recorded, Key], R | None]
+    evolve: Callable[[R | None, Fact[Any], Key], R | None]
     cached_as: str | None = None
     """The kind of Redis entry that stands for a row, if rows are cached: `product` for `product:{id}`."""

@@ -1,15 +1,14 @@
 """What was sold: an entry per order, counted when it is paid, and given back when it is refunded."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from events.order import OrderPaid, OrderPlaced, PaymentRefunded
-from events.store import Recorded
+from events.store import Fact
 from projections.projection import Key, Projection
 
 
-@dataclass(frozen=True, slots=True)
-class SaleRow:
+class SaleRow(NamedTuple):
     order_id: str
     customer_id: str
     units: int
@@ -24,16 +23,16 @@ class SaleRow:
     refunded_position: int | None = None
 
 
-def evolve(row: SaleRow | None, fact: Recorded, key: Key) -> SaleRow | None:
+def evolve(row: SaleRow | None, fact: Fact[OrderPlaced | OrderPaid | PaymentRefunded], key: Key) -> SaleRow | None:
     match fact.event:
         case OrderPlaced(order_id, customer_id, lines, total):
             units = sum(line.quantity for line in lines)
             return SaleRow(order_id, customer_id, units, total.amount, total.currency, fact.occurred_at, fact.position)
         case OrderPaid() if row is not None:
-            return replace(row, paid_at=fact.occurred_at, paid_position=fact.position)
+            return row._replace(paid_at=fact.occurred_at, paid_position=fact.position)
         case PaymentRefunded(amount=amount) if row is not None:
-            return replace(
-                row, refunded_minor=amount.amount, refunded_at=fact.occurred_at, refunded_position=fact.position
+            return row._replace(
+                refunded_minor=amount.amount, refunded_at=fact.occurred_at, refunded_position=fact.position
             )
     return row
 

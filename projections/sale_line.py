@@ -1,14 +1,13 @@
 """What was sold, article by article: an entry per line of an order."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from events.order import OrderPlaced
-from events.store import Recorded
+from events.store import Fact
 from projections.projection import Key, Projection
 
 
-@dataclass(frozen=True, slots=True)
-class SaleLineRow:
+class SaleLineRow(NamedTuple):
     order_id: str
     line: int
     sku: str
@@ -22,8 +21,7 @@ def keys(event: OrderPlaced) -> list[Key]:
     return [(event.order_id, number) for number in range(1, len(event.lines) + 1)]
 
 
-def evolve(row: SaleLineRow | None, fact: Recorded, key: Key) -> SaleLineRow | None:
-    assert isinstance(fact.event, OrderPlaced)
+def evolve(row: SaleLineRow | None, fact: Fact[OrderPlaced], key: Key) -> SaleLineRow | None:
     order_id, number = key
     line = fact.event.lines[number - 1]
     return SaleLineRow(order_id, number, line.sku, line.product_id, line.category_id, line.quantity, line.total.amount)

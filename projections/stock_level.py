@@ -1,7 +1,6 @@
 """How much of each SKU is on hand and how much of that is promised."""
 
-from dataclasses import dataclass
-from typing import assert_never, get_args
+from typing import NamedTuple, assert_never, get_args
 
 from events.stock import (
     StockAdjusted,
@@ -12,12 +11,11 @@ from events.stock import (
     StockReleased,
     StockReserved,
 )
-from events.store import Recorded
+from events.store import Fact
 from projections.projection import Key, Projection
 
 
-@dataclass(frozen=True, slots=True)
-class StockLevelRow:
+class StockLevelRow(NamedTuple):
     sku: str
     location: str
     on_hand: int
@@ -42,8 +40,8 @@ def moved(event: StockEvent) -> tuple[int, int]:
             assert_never(event)
 
 
-def evolve(row: StockLevelRow | None, fact: Recorded, key: Key) -> StockLevelRow:
-    on_hand, reserved = moved(fact.event)  # type: ignore[arg-type]
+def evolve(row: StockLevelRow | None, fact: Fact[StockEvent], key: Key) -> StockLevelRow:
+    on_hand, reserved = moved(fact.event)
     if row is not None:
         on_hand, reserved = row.on_hand + on_hand, row.reserved + reserved
     return StockLevelRow(key[0], key[1], on_hand, reserved, fact.version)

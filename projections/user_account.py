@@ -1,16 +1,14 @@
 """Accounts and their roles."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never, get_args
+from typing import NamedTuple, assert_never, get_args
 
-from events.store import Recorded
+from events.store import Fact
 from events.user import RoleGranted, RoleRevoked, UserEvent, UserRegistered
 from projections.projection import Key, Projection
 
 
-@dataclass(frozen=True, slots=True)
-class UserAccountRow:
+class UserAccountRow(NamedTuple):
     user_id: str
     email: str
     name: str
@@ -19,18 +17,18 @@ class UserAccountRow:
     version: int
 
 
-def evolve(row: UserAccountRow | None, fact: Recorded, key: Key) -> UserAccountRow | None:
-    event: UserEvent = fact.event  # type: ignore[assignment]
+def evolve(row: UserAccountRow | None, fact: Fact[UserEvent], key: Key) -> UserAccountRow | None:
+    event = fact.event
     if isinstance(event, UserRegistered):
         return UserAccountRow(event.user_id, event.email, event.name, ["customer"], fact.occurred_at, fact.version)
     if row is None:
         return None
-    row = replace(row, version=fact.version)
+    row = row._replace(version=fact.version)
     match event:
         case RoleGranted(role=role):
-            return replace(row, roles=sorted({*row.roles, role}))
+            return row._replace(roles=sorted({*row.roles, role}))
         case RoleRevoked(role=role):
-            return replace(row, roles=[held for held in row.roles if held != role])
+            return row._replace(roles=[held for held in row.roles if held != role])
         case _:
             assert_never(event)
 

@@ -1,8 +1,9 @@
 """How far each projection is, who moves it, and what keeps it from moving."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from queries.rows import Rows
 
@@ -11,8 +12,10 @@ PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.p
         coalesce(extract(epoch FROM clock_timestamp() - f.recorded_at), 0)::float8 AS lag_s,
         p.facts_per_s, CASE WHEN p.facts_per_s > 0 THEN (h.position - p.position) / p.facts_per_s END AS eta_s,
         p.owner, p.epoch, p.lease_until > clock_timestamp() AS running,
-        (SELECT count(*) FROM parked WHERE projection = p.name) AS parked, p.last_error, p.updated_at
+        (SELECT count(*) FROM parked WHERE projection = p.name) AS parked, p.last_error, p.updated_at,
+        coalesce(p.source <> running.source, false) AS older_code
     FROM projections p CROSS JOIN head h LEFT JOIN facts f ON f.position = p.position + 1
+        LEFT JOIN unnest($1::text[], $2::text[]) AS running (name, source) ON running.name = p.name
     WHERE p.name NOT LIKE '%\\_\\_old'  -- what a rebuild has replaced is kept, not moved
     ORDER BY p.name"""
 
@@ -21,7 +24,8 @@ PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.p
 class ProjectionState:
     """`lag` is how many facts it has yet to see, `lag_s` since when, `eta_s` how long that takes at the present rate.
 
-    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them."""
+    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them. `older_code`:
+    rows that were folded before the code changed stand beside new ones; a rebuild makes them all alike."""
 
     name: str
     position: int
@@ -36,6 +40,7 @@ class ProjectionState:
     parked: int
     last_error: str | None
     updated_at: datetime
+    older_code: bool
 
     @property
     def troubled(self) -> bool:
@@ -43,5 +48,7 @@ class ProjectionState:
         return self.last_error is not None or self.parked > 0
 
 
-async def projections(rows: Rows) -> Sequence[ProjectionState]:
-    return [ProjectionState(*row) for row in await rows.fetch(PROJECTIONS)]
+async def projections(rows: Rows, sources: Mapping[str, str] = MappingProxyType({})) -> Sequence[ProjectionState]:
+    """`sources` says which code runs here, by projection; without, `older_code` is false for all."""
+    found = await rows.fetch(PROJECTIONS, list(sources), list(sources.values()))
+    return [ProjectionState(*row) for row in found]

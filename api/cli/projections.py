@@ -12,11 +12,14 @@ from api.cli.output import AsJson, errors, say, say_json, say_table
 
 if TYPE_CHECKING:
     from api.wiring import Shop
-    from infrastructure.rebuild import Progress, Rebuilt
+    from infrastructure.filling import Progress
+    from infrastructure.rebuild import Rebuilt
     from projections.projection import Projection
     from queries.projection import ProjectionState
 
 app = typer.Typer(help="How far the read side is, and making it anew.", no_args_is_help=True)
+
+OLDER_CODE = "folded by older code: rebuild"
 
 Name = Annotated[str, typer.Argument(help="As `daybook projections status` shows it.")]
 
@@ -39,7 +42,7 @@ def status(as_json: AsJson = False) -> None:
                     "-" if state.eta_s is None else f"{state.eta_s:.1f}",
                     state.parked,
                     state.owner if state.running else "-",
-                    state.last_error,
+                    state.last_error or (OLDER_CODE if state.older_code else None),
                 )
                 for state in states
             ],
@@ -50,19 +53,24 @@ def status(as_json: AsJson = False) -> None:
 
 
 async def _states(shop: "Shop") -> "Sequence[ProjectionState]":
+    from infrastructure.source_hash import sources
+    from projections import PROJECTIONS
     from queries.projection import projections
 
-    return await projections(shop.pool)
+    return await projections(shop.pool, sources(PROJECTIONS))
 
 
 @app.command()
 def rebuild(
     name: Name, diff: Annotated[bool, typer.Option(help="Say which rows were not as the facts say.")] = False
 ) -> None:
-    """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped."""
+    """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped,
+    unless the code or the table has changed since: then it begins anew."""
     projection = _named(name)
     rebuilt = in_shop(lambda shop: _rebuilt(shop, projection, diff), tool_settings())
     say(f"{name} stands at position {rebuilt.position}, rebuilt in {rebuilt.seconds:.1f} s.")
+    if rebuilt.begun_anew:
+        say("The rebuild that was interrupted was of other code, so this one began anew.", style="yellow")
     if rebuilt.parked:
         say(f"{rebuilt.parked} facts are parked: see `daybook parked list`.", style="yellow")
     if rebuilt.different is not None:
@@ -89,6 +97,7 @@ def rollback(name: Name) -> None:
 
 
 async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "Rebuilt":
+    from infrastructure.garbage import rarely_collected
     from infrastructure.rebuild import RebuildRunning
     from infrastructure.rebuild import rebuild as rebuild_table
 
@@ -102,14 +111,15 @@ async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "
             bar.update(task, completed=progress.position, total=progress.head, rate=rate)
 
         try:
-            return await rebuild_table(
-                shop.pool,
-                shop.store,
-                projection,
-                owner=f"{shop.owner}:rebuild",
-                compare=diff,
-                on_progress=on_progress,
-            )
+            with rarely_collected():
+                return await rebuild_table(
+                    shop.pool,
+                    shop.store,
+                    projection,
+                    owner=f"{shop.owner}:rebuild",
+                    compare=diff,
+                    on_progress=on_progress,
+                )
         except RebuildRunning:
             raise Refused(f"{projection.name} is being rebuilt by someone else") from None
 

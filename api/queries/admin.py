@@ -7,6 +7,8 @@ from api.queries.routing import page_of, query_router, shown
 from api.reading import Read
 from api.security import Admin
 from infrastructure.positions import HEAD
+from infrastructure.source_hash import sources
+from projections import PROJECTIONS
 from queries import parked, projection, user_account
 from queries.parked import PARKED, ParkedFact
 from queries.projection import ProjectionState
@@ -36,6 +38,7 @@ _PROJECTION = {
     "parked": 0,
     "last_error": None,
     "updated_at": "2026-05-01T12:00:00Z",
+    "older_code": False,
 }
 
 
@@ -66,9 +69,9 @@ async def list_users(read: Read, page: Listed, admin: Admin) -> Page[UserAccount
 
 @router.get("/projections", responses=shown({"data": [_PROJECTION]}))
 async def list_projections(read: Read, admin: Admin) -> Projections:
-    """How far each projection is behind the book, who moves it, and why it does not move."""
+    """How far each projection is behind the book, who moves it, why it does not move, and if older code folded it."""
     await read.seen(HEAD)
-    return Projections(data=list(await projection.projections(read.shop.pool)))
+    return Projections(data=list(await projection.projections(read.shop.pool, sources(PROJECTIONS))))
 
 
 @router.get("/parked", responses=shown(page_of(_PARKED)))

@@ -143,4 +143,10 @@ async def test_admins_see_accounts_and_how_the_read_side_is_doing(shop_client: S
     assert product["lag"] == product["head"] - product["position"] == 0
     assert (product["running"], product["last_error"]) == (True, None)
     assert product["owner"]
+    assert product["older_code"] is False
+    await shop_client.shop.pool.execute("UPDATE projections SET source = 'other' WHERE name = 'product'")
+    for path, name in (("/v1/admin/projections", "data"), ("/health/ready", "projections")):
+        told = {each["name"]: each["older_code"] for each in (await admin.get(path)).json()[name]}
+        assert (told["product"], told["sale"]) == (True, False)
+    assert (await admin.get("/health/ready")).json()["status"] == "ok"
     assert product["epoch"] >= 1

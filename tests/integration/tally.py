@@ -1,9 +1,9 @@
 """A projection to try the engine with: how many units each SKU has received. Counting a fact twice would show."""
 
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 
@@ -19,8 +19,7 @@ from infrastructure.projector import Projector
 from projections.projection import Key, Projection
 
 
-@dataclass(frozen=True, slots=True)
-class TallyRow:
+class TallyRow(NamedTuple):
     sku: str
     received: int
     notes: list[str]
@@ -39,7 +38,7 @@ def tally(name: str, spoil: Spoil = lambda fact: None, cached_as: str | None = N
             case StockReceived(sku, quantity, reference):
                 row = row or TallyRow(sku, 0, [], 0)
                 notes = [*row.notes, reference] if reference else row.notes
-                return dataclasses.replace(row, received=row.received + quantity, notes=notes, version=fact.version)
+                return row._replace(received=row.received + quantity, notes=notes, version=fact.version)
         return None
 
     return Projection(

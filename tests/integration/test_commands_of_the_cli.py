@@ -11,6 +11,7 @@ from api.cli import call
 from api.cli.opening import in_shop
 from api.cli.outcome import ExitCode
 from api.cli.story import told
+from api.wiring import Shop
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import SECRET_KEY, settings_for
 
@@ -116,6 +117,20 @@ def test_projections_and_migrations_say_where_they_are(order_id: str, tool: Tool
     status = json.loads(tool("migrate", "status", "--json"))
     assert status["up_to_date"] and status["database"] == status["build"]
     assert tool("migrate") == f"The database is at revision {status['build']}.\n"
+
+
+def test_a_table_of_older_code_is_named_until_it_is_rebuilt(order_id: str, tool: Tool, settings: Settings) -> None:
+    def told() -> dict[str, str]:
+        return {state["projection"]: state["error"] for state in _rows(tool("projections", "status"))}
+
+    async def older(shop: Shop) -> None:
+        await shop.pool.execute("UPDATE projections SET source = 'other' WHERE name = 'sale'")
+
+    in_shop(older, settings)
+    assert told()["sale"] == "folded by older code: rebuild"
+    assert told()["sale_line"] != told()["sale"]
+    assert "began anew" not in tool("projections", "rebuild", "sale")
+    assert told()["sale"] == told()["sale_line"]
 
 
 def test_reports_split_by_anything_add_up_to_the_summary(order_id: str, tool: Tool) -> None:

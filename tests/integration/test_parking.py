@@ -10,8 +10,8 @@ import infrastructure.parking as parking
 from commands.handler import Handler
 from commands.rejections import NotFound
 from events.operations import FactSkipped
-from events.stock import StockReceived
-from events.store import Append, Metadata, Recorded
+from events.stock import StockEvent, StockReceived
+from events.store import Append, Fact, Metadata
 from events.values import Sku
 from infrastructure.committer import Committer
 from infrastructure.database import Pool, connect, open_pool
@@ -29,7 +29,7 @@ class Trouble:
     def __init__(self) -> None:
         self.quantities: set[int] = set()
 
-    def evolve(self, row: StockLevelRow | None, fact: Recorded, key: Key) -> StockLevelRow | None:
+    def evolve(self, row: StockLevelRow | None, fact: Fact[StockEvent], key: Key) -> StockLevelRow | None:
         if isinstance(fact.event, StockReceived) and fact.event.quantity in self.quantities:
             raise RuntimeError(f"cannot take {fact.event.quantity}")
         return evolve(row, fact, key)

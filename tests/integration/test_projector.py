@@ -112,6 +112,27 @@ async def test_a_worker_that_was_overtaken_writes_nothing(engine: Engine) -> Non
     assert (held["position"], held["owner"]) == (0, "other")
 
 
+async def test_what_was_read_ahead_is_not_projected_by_a_worker_that_was_overtaken(engine: Engine) -> None:
+    await engine.receive(*[(f"A-{n}", 1) for n in range(10)])
+    worker = engine.projector(tally("tally_a"), owner="first", page_facts=3)
+    await worker._open()
+    await worker._leases.take()
+    assert await worker._turn()
+    assert worker._pages._ahead is not None
+    (at, _), reading = worker._pages._ahead
+    assert at == worker._leases.held["tally_a"].position == 3
+    await engine.pool.execute("UPDATE projections SET lease_until = '-infinity' WHERE name = 'tally_a'")
+    await engine.projector(tally("tally_a"), owner="second", page_facts=3).catch_up()
+    before = await engine.received("tally_a")
+    assert before == await engine.expected()
+    assert not await worker._turn()
+    assert worker._leases.held["tally_a"].position == await engine.store.head(), "taken anew, where the other left it"
+    assert not await worker._turn()
+    assert await engine.received("tally_a") == before
+    assert [fact.position for fact in (await reading).facts] == [4, 5, 6]
+    await worker._pages.close()
+
+
 async def test_two_workers_fight_and_every_fact_counts_once(engine: Engine, database_url: str, impatient: None) -> None:
     async with open_engine(database_url, ()) as other:
         workers = [

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import pytest
 
-import infrastructure.rebuild as rebuilding
+import infrastructure.filling as filling
 from events.stock import StockReceived
 from events.store import Append
 from events.values import Sku
 from infrastructure.committer import Committer
 from infrastructure.database import Pool, connect, open_pool
 from infrastructure.event_store import PostgresEventStore
+from infrastructure.filling import Progress
 from infrastructure.positions import HEAD, Positions
 from infrastructure.projector import Projector
-from infrastructure.rebuild import Progress, RebuildRunning, rebuild, roll_back
+from infrastructure.rebuild import RebuildRunning, rebuild, roll_back
 from projections.stock_level import stock_level
 
 _INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = 'stock_level' ORDER BY 1"
@@ -64,8 +65,8 @@ async def test_wrong_rows_are_found_and_mended_and_the_names_stay(bench: Bench) 
 async def test_live_traffic_goes_on_during_a_rebuild_and_nothing_is_lost_or_doubled(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuilding, "PAGE_FACTS", 50)
-    monkeypatch.setattr(rebuilding, "LAST_STEP_FACTS", 20)
+    monkeypatch.setattr(filling, "PAGE_FACTS", 50)
+    monkeypatch.setattr(filling, "LAST_STEP_FACTS", 20)
     await bench.receive("C", 1, times=500)
     live = asyncio.create_task(bench.projector.run())
     writing = asyncio.create_task(bench.receive("C", 1, times=300))
@@ -84,8 +85,8 @@ async def test_live_traffic_goes_on_during_a_rebuild_and_nothing_is_lost_or_doub
 
 
 async def test_an_interrupted_rebuild_goes_on_where_it_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuilding, "PAGE_FACTS", 50)
-    monkeypatch.setattr(rebuilding, "LAST_STEP_FACTS", 20)
+    monkeypatch.setattr(filling, "PAGE_FACTS", 50)
+    monkeypatch.setattr(filling, "LAST_STEP_FACTS", 20)
     await bench.receive("D", 1, times=300)
     await bench.projector.catch_up()
 

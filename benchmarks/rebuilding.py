@@ -1,0 +1,108 @@
+"""Rebuilding the order read model: how fast, and how much memory it takes for a book of millions of facts."""
+
+import asyncio
+import time
+from pathlib import Path
+from statistics import median
+
+from benchmarks.children import child, environment
+from benchmarks.figures import Aim, Figure
+from benchmarks.ground import Ground
+from benchmarks.growth import make_room
+from benchmarks.library_runner import their_rate
+from benchmarks.projecting import (
+    COUNT,
+    FACTS,
+    FACTS_QUICK,
+    PEER,
+    POOL_SIZE,
+    THEIR_FACTS,
+    THEIR_FACTS_QUICK,
+    order_facts,
+)
+from benchmarks.shop_history import FACTS_PER_ORDER, write_history
+from infrastructure.committer import Committer
+from infrastructure.database import Pool, connect, open_pool
+from infrastructure.event_store import PostgresEventStore
+from infrastructure.garbage import rarely_collected
+from infrastructure.positions import Positions
+from infrastructure.projector import Projector
+from infrastructure.rebuild import rebuild
+from projections.order_summary import order_summary
+
+RATIO_AIM = 50
+MEMORY_AIM_MB = 400
+DAY_FACTS = 12_000
+DAYS, DAYS_QUICK = (84, 834), (5, 20)
+"""A million facts, and ten; as `order_facts.sql` writes them."""
+LIVE = "INSERT INTO projections (name) VALUES ('order_summary') ON CONFLICT DO NOTHING"
+WRITE_ORDERS = (Path(__file__).parent / "order_facts.sql").read_text()
+
+
+async def measure(ground: Ground) -> list[Figure]:
+    """Each run builds a shadow of a table that is up to date, and puts it in that one's place."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    async with ground.database() as url:
+        await write_history(url, (FACTS_QUICK if ground.quick else FACTS) // FACTS_PER_ORDER)
+        async with open_pool(url, POOL_SIZE) as pool, Committer(lambda: connect(url)) as committer:
+            await pool.execute("VACUUM ANALYZE")
+            positions = Positions()
+            store = PostgresEventStore(pool, committer, positions)
+            await Projector(pool, store, positions, [order_summary], owner="benchmark").catch_up()
+            peers_facts = await order_facts(pool, THEIR_FACTS_QUICK if ground.quick else THEIR_FACTS)
+            for _ in range(ground.runs):
+                ours.append(await _our_rate(pool, store))
+                async with ground.database() as their_url:
+                    theirs.append(await asyncio.to_thread(their_rate, their_url, peers_facts))
+    return [Figure("rebuild_orders", "facts/s", median(ours), PEER, median(theirs), Aim("ratio", ">=", RATIO_AIM))]
+
+
+async def measure_memory(ground: Ground) -> list[Figure]:
+    """The most that `daybook projections rebuild` held, over ten times as many facts: it should be the same."""
+    few, many = DAYS_QUICK if ground.quick else DAYS
+    async with ground.database() as url:
+        await _write_orders(url, few)
+        few_mb, _ = await asyncio.to_thread(_peak, ground, url)
+        await _write_orders(url, many)
+        many_mb, seconds = await asyncio.to_thread(_peak, ground, url)
+    aim = Aim("value", "<=", MEMORY_AIM_MB)
+    return [
+        Figure("rebuild_memory", "MB", many_mb, f"the same over {few * DAY_FACTS:,} facts", few_mb, aim),
+        Figure("rebuild_memory_rate", "facts/s", many * DAY_FACTS / seconds, "", None),
+    ]
+
+
+async def _our_rate(pool: Pool, store: PostgresEventStore) -> float:
+    await pool.execute("CHECKPOINT")
+    count: int = await pool.fetchval(COUNT, sorted(fact.__name__ for fact in order_summary.facts))
+    with rarely_collected():
+        started = time.perf_counter()
+        await rebuild(pool, store, order_summary, owner="benchmark")
+        return count / (time.perf_counter() - started)
+
+
+async def _write_orders(url: str, days: int) -> None:
+    """Bring the book to so many days of 2,000 orders each. In SQL, as fast as it goes: commands would take an hour."""
+    connection = await connect(url)
+    try:
+        await connection.execute("SET statement_timeout = 0")
+        await connection.execute(LIVE)
+        await make_room(connection, days * DAY_FACTS)
+        written: int = await connection.fetchval("SELECT position FROM head")
+        for day in range(written // DAY_FACTS, days):
+            await connection.execute(WRITE_ORDERS, day, timeout=None)
+        await connection.execute("UPDATE head SET position = $1, recorded_at = now()", days * DAY_FACTS)
+        await connection.execute("VACUUM ANALYZE facts", timeout=None)
+    finally:
+        await connection.close()
+
+
+def _peak(ground: Ground, url: str) -> tuple[float, float]:
+    """Megabytes and seconds of one rebuild."""
+    started = time.perf_counter()
+    with child("api.cli", "projections", "rebuild", "order_summary", env=environment(ground, url)) as rebuilding:
+        rebuilding.process.communicate()
+        if rebuilding.process.returncode:
+            raise RuntimeError(rebuilding.last_words())
+    return rebuilding.peak_mb, time.perf_counter() - started

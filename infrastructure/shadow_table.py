@@ -1,0 +1,66 @@
+"""The tables beside a live one: the shadow that a rebuild fills, and the old one that it has replaced."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from infrastructure.database import Connection, Pool
+from infrastructure.leases import Lease, LeaseLost
+from infrastructure.parking import LOCK
+from infrastructure.read_table import COLUMN_TYPES
+from projections.projection import Projection
+
+SHADOW, OLD = "__new", "__old"
+DIFFERENCES_SHOWN = 20
+
+DROP_PARKED = "DELETE FROM parked WHERE projection = $1"
+_SOURCE = "SELECT source FROM projections WHERE name = $1"
+_BEGIN = "UPDATE projections SET position = 0, source = $2 WHERE name = $1"
+# What an index is, apart from its name and table: two tables' indexes are matched by it.
+_INDEXES = """SELECT indisprimary || substring(pg_get_indexdef(indexrelid) FROM ' USING .*') AS definition,
+        indexrelid::regclass::text AS name
+    FROM pg_index WHERE indrelid = to_regclass($1)"""
+
+
+async def is_resumable(pool: Pool, live: str, lease: Lease, source: str) -> bool:
+    """Whether a shadow was begun by the same code for a table like the live one."""
+    if lease.position == 0 or await pool.fetchval(_SOURCE, lease.name) != source:
+        return False
+    columns = [set(map(tuple, await pool.fetch(COLUMN_TYPES, table))) for table in (live, lease.name)]
+    return columns[0] == columns[1]
+
+
+async def make_shadow(pool: Pool, live: str, lease: Lease, source: str) -> None:
+    """An empty table like the live one, whose indexes are named after the live one's. The lease begins at 0.
+
+    Raises LeaseLost: another's shadow must not be dropped."""
+    shadow = lease.name
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(LOCK, [shadow])
+        held = await connection.fetchrow("SELECT epoch, position FROM projections WHERE name = $1", shadow)
+        if held is None or tuple(held) != (lease.epoch, lease.position):
+            raise LeaseLost(shadow)
+        await connection.execute(f"DROP TABLE IF EXISTS {shadow}")
+        await connection.execute(f"CREATE TABLE {shadow} (LIKE {live} INCLUDING ALL)")
+        names = dict(map(tuple, await connection.fetch(_INDEXES, live)))
+        for definition, made in map(tuple, await connection.fetch(_INDEXES, shadow)):
+            await connection.execute(f"ALTER INDEX {made} RENAME TO {names[definition]}{SHADOW}")
+        await connection.execute(DROP_PARKED, shadow)
+        await connection.execute(_BEGIN, shadow, source)
+    lease.position = 0
+
+
+async def compared(connection: Connection, projection: Projection[Any], shadow: str) -> tuple[int, Sequence[str]]:
+    """How many rows the live table has otherwise than the shadow, and the keys of some of them."""
+    key = ", ".join(projection.key)
+    differing = f"""FROM {projection.name} AS live FULL JOIN {shadow} AS fresh USING ({key})
+        WHERE live::text IS DISTINCT FROM fresh::text"""
+    count: int = await connection.fetchval(f"SELECT count(*) {differing}")
+    rows = await connection.fetch(f"SELECT {key} {differing} ORDER BY {key} LIMIT {DIFFERENCES_SHOWN}")
+    return count, ["/".join(map(str, row)) for row in rows]
+
+
+async def rename(connection: Connection, live: str, suffix: str, new_suffix: str) -> None:
+    """A table together with its indexes, so that the live set has the names that migrations know."""
+    await connection.execute(f"ALTER TABLE {live}{suffix} RENAME TO {live}{new_suffix}")
+    for _, index in map(tuple, await connection.fetch(_INDEXES, live + new_suffix)):
+        await connection.execute(f"ALTER INDEX {index} RENAME TO {index.removesuffix(suffix)}{new_suffix}")
