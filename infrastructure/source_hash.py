@@ -19,7 +19,7 @@ _NOTE = """UPDATE projections p SET source = code.source FROM unnest($1::text[],
 
 @cache  # and so it is that of the code which runs, even if a deployment changes the files meanwhile
 def source_of(projection: Projection[Any]) -> str:
-    """16 hexadecimal digits. They change with what the fold may reach, the row's columns, and the versions of its facts.
+    """16 hexadecimal digits: of what the fold may reach, the row's columns, and the versions of its facts.
 
     Comments and blank lines do not count. Where the source is not at hand, only the rest does."""
     row: Any = projection.row
