@@ -65,11 +65,13 @@ async def test_another_fold_keeps_its_own_and_reads_no_others(
 async def test_a_damaged_snapshot_is_told_of_and_replaced(
     store: PostgresEventStore, states: Snapshots, pool: Pool, stock: Ref[Stock], damage: str
 ) -> None:
-    await kept(store, states, stock)
+    await store.append(Append(received(stock, 3)))
+    states._keep(stock, Known(3, Stock(6)))
+    await written(states)
     await pool.execute(f"UPDATE snapshots SET {damage} WHERE stream = $1", stock.stream)
     for complaints in (["snapshot_damaged"], []):
         with capture_logs() as logs:
-            assert await states.read([stock]) == {stock.stream: Known(LONG, Stock(402))}
+            assert await states.read([stock]) == {stock.stream: Known(3, Stock(6))}
             await written(states)
         assert [entry["event"] for entry in logs] == complaints
 
@@ -79,7 +81,7 @@ async def test_a_snapshot_of_another_stream_is_not_believed(
 ) -> None:
     await kept(store, states, stock)
     other = stocks(f"{name}-other", "main")
-    await store.append(Append([*received(other, LONG), StockReserved(sku_of(other), OrderId("ord_1"), 7)]))
+    await store.append(Append([StockReserved(sku_of(other), OrderId("ord_1"), 7), *received(other, LONG)]))
     await pool.execute("UPDATE snapshots SET stream = $2 WHERE stream = $1", stock.stream, other.stream)
     assert await states.read([other]) == {other.stream: Known(LONG + 1, Stock(402, 7))}
 
