@@ -1,0 +1,86 @@
+"""A lease is renewed by its holder, lost to whoever takes it over, and fences what is written under it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from infrastructure.leases import LEASE_S, LeaseLost, Leases
+from tests.integration.tally import Engine, open_engine
+
+NAMES = ["tally_a", "tally_b"]
+_OVERTAKE = "UPDATE projections SET epoch = epoch + 1, owner = 'other' WHERE name = $1"
+_LEFT_S = """SELECT extract(epoch FROM lease_until - clock_timestamp())::float FROM projections WHERE name = $1"""
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[Engine]:
+    async with open_engine(database_url, NAMES) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def mine(engine: Engine) -> Leases:
+    leases = Leases(engine.pool, NAMES, "me")
+    await leases.prepare()
+    await leases.take()
+    return leases
+
+
+async def test_what_is_held_is_renewed_and_stays_the_same_lease(engine: Engine, mine: Leases) -> None:
+    before = dict(mine.held)
+    assert list(before) == NAMES
+    await engine.pool.execute("UPDATE projections SET lease_until = clock_timestamp() + interval '0.1 s'")
+    await mine.take()
+    assert all(mine.held[name] is before[name] for name in NAMES)
+    for name in NAMES:
+        assert LEASE_S / 2 < await engine.pool.fetchval(_LEFT_S, name) <= LEASE_S
+        assert (await engine.checkpoint(name))["epoch"] == before[name].epoch
+
+
+async def test_what_another_has_taken_is_given_up_and_the_rest_is_kept(engine: Engine, mine: Leases) -> None:
+    await engine.pool.execute(_OVERTAKE, "tally_a")
+    await mine.take()
+    assert list(mine.held) == ["tally_b"]
+
+
+async def test_what_nobody_renews_is_free_for_others(engine: Engine, mine: Leases) -> None:
+    others = Leases(engine.pool, NAMES, "other")
+    await others.take()
+    assert others.held == {}
+    await engine.pool.execute("UPDATE projections SET lease_until = clock_timestamp() - interval '0.1 s'")
+    await others.take()
+    assert {name: lease.epoch for name, lease in others.held.items()} == {
+        name: lease.epoch + 1 for name, lease in mine.held.items()
+    }
+
+
+async def test_a_checkpoint_moves_from_where_it_stands_and_says_how_fast(engine: Engine, mine: Leases) -> None:
+    held = list(mine.held.values())
+    async with engine.pool.acquire() as connection:
+        await mine.advance(connection, held, 5)
+        assert await engine.pool.fetchval("SELECT facts_per_s FROM projections WHERE name = 'tally_a'") == 0
+        with pytest.raises(LeaseLost, match=r"^tally_a, tally_b$"):
+            await mine.advance(connection, held, 6)  # these leases still say that it stands at 0
+        for lease in held:
+            lease.position = 5
+        await mine.advance(connection, held, 7, 12.5)
+    moved = await engine.pool.fetch("SELECT position, facts_per_s FROM projections WHERE name = ANY ($1)", NAMES)
+    assert [tuple(row) for row in moved] == [(7, 12.5)] * 2
+
+
+async def test_one_overtaken_lease_of_a_group_stops_the_whole_group(engine: Engine, mine: Leases) -> None:
+    await engine.pool.execute(_OVERTAKE, "tally_b")
+    with pytest.raises(LeaseLost):
+        async with engine.pool.acquire() as connection, connection.transaction():
+            await mine.advance(connection, list(mine.held.values()), 5)
+    assert [(await engine.checkpoint(name))["position"] for name in NAMES] == [0, 0]
+
+
+async def test_what_is_released_is_free_at_once_and_another_s_stays(engine: Engine, mine: Leases) -> None:
+    await engine.pool.execute(_OVERTAKE, "tally_b")
+    await mine.release()
+    assert mine.held == {}
+    others = Leases(engine.pool, NAMES, "third")
+    await others.take()
+    assert list(others.held) == ["tally_a"]
+    assert (await engine.checkpoint("tally_b"))["owner"] == "other"
