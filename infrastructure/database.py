@@ -114,7 +114,7 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
     if pooled:
         return connection
     try:
-        # A pooler may be told to overlook what it does not know. Asked without a prepared statement, which it would lose.
+        # A pooler may be told to overlook what it does not know. It would lose a prepared statement: none is used.
         if await connection.execute(_IS_MINE) != "SELECT 1":
             raise NoSession(NO_SESSION)
     except BaseException:  # also whoever is cancelled here leaves no connection behind
