@@ -116,10 +116,15 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
         if "startup parameter" not in str(error):
             raise
         raise NoSession(NO_SESSION) from None
-    # A pooler may be told to overlook what it does not know. Asked without a prepared statement, which it would lose.
-    if not pooled and await connection.execute(_IS_MINE) != "SELECT 1":
+    if pooled:
+        return connection
+    try:
+        # A pooler may be told to overlook what it does not know. It would lose a prepared statement: none is used.
+        if await connection.execute(_IS_MINE) != "SELECT 1":
+            raise NoSession(NO_SESSION)
+    except BaseException:  # also whoever is cancelled here leaves no connection behind
         connection.terminate()
-        raise NoSession(NO_SESSION)
+        raise
     return connection
 
 

@@ -24,17 +24,17 @@ class Relay:
         self.refusing = False
         self.accepted = self.encrypted = 0
         self._doomed: set[asyncio.StreamWriter] = set()
-        self._open: set[asyncio.StreamWriter] = set()
+        self.open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     def cut(self) -> None:
         """End every connection."""
-        for writer in list(self._open):
+        for writer in list(self.open):
             writer.transport.abort()
 
     def doom(self) -> None:
         """End every connection, but none before it is used again: so it is when a server has vanished."""
-        self._doomed = set(self._open)
+        self._doomed = set(self.open)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -45,7 +45,7 @@ class Relay:
             answers, asked = await asyncio.open_connection(self._host, self._port)
         else:
             answers, asked = await asyncio.open_unix_connection(self._socket)
-        self._open.add(writer)
+        self.open.add(writer)
         back = asyncio.create_task(self._copy(answers, writer))
         try:
             while (data := await reader.read(65_536)) and writer not in self._doomed:
@@ -54,7 +54,7 @@ class Relay:
         except OSError:
             pass
         finally:
-            self._open.discard(writer)
+            self.open.discard(writer)
             back.cancel()
             for end in (asked, writer):
                 end.transport.abort()

@@ -13,11 +13,11 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from infrastructure import migrations
-from infrastructure.database import UNREACHABLE, open_pool
+from infrastructure import database, migrations
+from infrastructure.database import UNREACHABLE, connect, open_pool
 from infrastructure.embedded import Servers, throwaway_servers
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import ShopClient, open_client, settings_for
+from tests.e2e.shop_client import ShopClient, eventually, open_client, settings_for
 from tests.relay import Relay, relay
 
 CUT_ALL = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -162,6 +162,32 @@ async def test_a_read_that_is_wrong_is_asked_once(database_url: str, wrong: str)
         with pytest.raises(asyncpg.PostgresError):
             await pool.fetch(wrong)
     assert time.monotonic() - began < 2
+
+
+async def test_whoever_stops_connecting_leaves_no_connection_behind(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_IS_MINE", "SELECT pg_sleep(30)")
+    async with relay(database_url) as between:
+        connecting = asyncio.create_task(connect(through(between, database_url)))
+        await eventually(lambda: _sleeps(database_url, 1))
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        await eventually(lambda: _is_left(between))
+
+
+async def _is_left(between: Relay) -> bool:
+    return not between.open
+
+
+async def _sleeps(url: str, number: int) -> bool:
+    connection = await asyncpg.connect(url)
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    try:
+        return bool(await connection.fetchval(sleeping) == number)
+    finally:
+        await connection.close()
 
 
 def through(between: Relay, url: str) -> str:
