@@ -51,7 +51,7 @@ async def test_what_is_in_memory_is_bounded_and_the_rows_are_the_fold_of_the_fac
     monkeypatch.setattr(BulkFold, "write", watched)
     monkeypatch.setattr(Filling, "_page_by_page", never)
     for lap in range(3):
-        await engine.receive(*[(f"S-{n % 300}", n + lap) for n in range(700)])
+        await engine.receive(*[("HOT" if n % 10 == 0 else f"S-{n % 300}", n + lap) for n in range(700)])
         await engine.store.append(Append([StockAdjusted(Sku(f"S-{n}"), -1, "lost") for n in range(lap * 10, 40)]))
     await rebuild(engine.pool, engine.store, tally("tally_a"), owner="me")
     assert len(held) > 10
