@@ -34,7 +34,7 @@ async def test_what_is_in_memory_is_bounded_and_the_rows_are_the_fold_of_the_fac
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_table, "COPIED_FROM_ROWS", 10)
-    monkeypatch.setattr(bulk_fold, "ROWS_KEPT", 30)
+    monkeypatch.setattr(bulk_fold, "ROWS_KEPT", 60)
     monkeypatch.setattr(bulk_fold, "ROWS_UNWRITTEN_MAX", 60)
     held: list[tuple[int, int]] = []
     write = BulkFold.write
@@ -55,8 +55,8 @@ async def test_what_is_in_memory_is_bounded_and_the_rows_are_the_fold_of_the_fac
         await engine.store.append(Append([StockAdjusted(Sku(f"S-{n}"), -1, "lost") for n in range(lap * 10, 40)]))
     await rebuild(engine.pool, engine.store, tally("tally_a"), owner="me")
     assert len(held) > 10
-    assert max(before for before, _ in held) <= 30 + 60 + 50
-    assert max(after for _, after in held) <= 30
+    assert max(before for before, _ in held) <= 60 + 60 + 50
+    assert max(after for _, after in held) <= 60
     assert await engine.received("tally_a") == await engine.expected()
 
 
