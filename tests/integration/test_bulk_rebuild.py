@@ -9,9 +9,9 @@ import pytest
 from events.stock import StockAdjusted, StockReceived
 from events.store import Append, Recorded
 from events.values import Sku
-from infrastructure import bulk_fold, filling
+from infrastructure import bulk_fold, filling, read_table
 from infrastructure.bulk_fold import BulkFold
-from infrastructure.filling import Progress
+from infrastructure.filling import Filling, Progress
 from infrastructure.leases import LeaseLost
 from infrastructure.read_table import ReadTable
 from infrastructure.rebuild import rebuild
@@ -33,7 +33,8 @@ async def engine(own_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Asyn
 async def test_what_is_in_memory_is_bounded_and_the_rows_are_the_fold_of_the_facts(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_fold, "ROWS_KEPT", 30)
+    monkeypatch.setattr(read_table, "COPIED_FROM_ROWS", 10)
+    monkeypatch.setattr(bulk_fold, "ROWS_KEPT", 60)
     monkeypatch.setattr(bulk_fold, "ROWS_UNWRITTEN_MAX", 60)
     held: list[tuple[int, int]] = []
     write = BulkFold.write
@@ -44,14 +45,18 @@ async def test_what_is_in_memory_is_bounded_and_the_rows_are_the_fold_of_the_fac
         assert self._there <= self._rows.keys()
         held.append((before, len(self._rows)))
 
+    async def never(*arguments: Any) -> None:
+        raise AssertionError("every row fits")
+
     monkeypatch.setattr(BulkFold, "write", watched)
+    monkeypatch.setattr(Filling, "_page_by_page", never)
     for lap in range(3):
-        await engine.receive(*[(f"S-{n % 300}", n + lap) for n in range(700)])
+        await engine.receive(*[("HOT" if n % 10 == 0 else f"S-{n % 300}", n + lap) for n in range(700)])
         await engine.store.append(Append([StockAdjusted(Sku(f"S-{n}"), -1, "lost") for n in range(lap * 10, 40)]))
     await rebuild(engine.pool, engine.store, tally("tally_a"), owner="me")
     assert len(held) > 10
-    assert max(before for before, _ in held) <= 30 + 60 + 50
-    assert max(after for _, after in held) <= 30
+    assert max(before for before, _ in held) <= 60 + 60 + 50
+    assert max(after for _, after in held) <= 60
     assert await engine.received("tally_a") == await engine.expected()
 
 

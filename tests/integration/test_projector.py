@@ -8,7 +8,7 @@ import pytest
 from events.stock import StockAdjusted
 from events.store import Append
 from events.values import Sku
-from infrastructure import leases, projector
+from infrastructure import leases, projector, read_table
 from infrastructure.leases import LeaseLost
 from infrastructure.projector import Projector
 from projections.projection import Key
@@ -49,7 +49,11 @@ def abandoning(worker: Projector) -> Projector:
     return worker
 
 
-async def test_rows_are_the_fold_of_the_facts_whatever_the_size_of_a_page(engine: Engine) -> None:
+@pytest.mark.parametrize("copied_from_rows", [1, 1_000])
+async def test_rows_are_the_fold_of_the_facts_whatever_the_size_of_a_page(
+    engine: Engine, copied_from_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_table, "COPIED_FROM_ROWS", copied_from_rows)
     await engine.receive(*[(f"S-{n % 5}", n) for n in range(1, 30)])
     await engine.projector(tally("tally_a"), page_facts=1).catch_up()
     await engine.projector(tally("tally_b"), page_facts=1_000).catch_up()
@@ -63,17 +67,22 @@ async def test_rows_are_the_fold_of_the_facts_whatever_the_size_of_a_page(engine
     assert (await engine.checkpoint("tally_a"))["position"] == await engine.store.head()
 
 
-async def test_a_row_that_folds_to_nothing_is_removed(engine: Engine) -> None:
-    await engine.receive(("GONE", 3), ("STAYS", 4))
+@pytest.mark.parametrize("copied_from_rows", [1, 1_000])
+async def test_a_row_that_folds_to_nothing_is_removed(
+    engine: Engine, copied_from_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_table, "COPIED_FROM_ROWS", copied_from_rows)
+    gone, stays = f"GONE-{copied_from_rows}", f"STAYS-{copied_from_rows}"
+    await engine.receive((gone, 3), (stays, 4))
     await engine.projector(tally("tally_a")).catch_up()
-    assert (await engine.received("tally_a"))["GONE"] == 3
-    await engine.store.append(Append([StockAdjusted(Sku("GONE"), -3, "lost")]))
+    assert (await engine.received("tally_a"))[gone] == 3
+    await engine.store.append(Append([StockAdjusted(Sku(gone), -3, "lost")]))
     await engine.projector(tally("tally_a")).catch_up()
-    assert "GONE" not in await engine.received("tally_a")
-    assert (await engine.received("tally_a"))["STAYS"] == 4
-    await engine.receive(("GONE", 1))
+    assert gone not in await engine.received("tally_a")
+    assert (await engine.received("tally_a"))[stays] == 4
+    await engine.receive((gone, 1))
     await engine.projector(tally("tally_a")).catch_up()
-    assert (await engine.received("tally_a"))["GONE"] == 1
+    assert (await engine.received("tally_a"))[gone] == 1
 
 
 async def test_rows_and_checkpoint_are_written_together_or_not_at_all(engine: Engine) -> None:
