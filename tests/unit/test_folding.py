@@ -1,0 +1,175 @@
+"""A page of facts on its way into rows: what is written, what is parked and why, and what is none of its business."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import asyncpg
+
+from events import Event, stream_of
+from events.claim import NameClaimed
+from events.stock import StockAdjusted, StockReceived
+from events.store import Metadata, Recorded
+from events.values import Sku
+from infrastructure.codec import Unread
+from infrastructure.folding import ERROR_CHARACTERS_MAX, Folded, Parked, fold_page, key_text
+from projections.projection import Key, Projection
+from tests.integration.tally import Spoil, TallyRow, tally
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+A, B = key_text(("A",)), key_text(("B",))
+
+
+class Table:
+    """A read table in memory, which may refuse some rows, as a database does that has no room for a value."""
+
+    def __init__(self, *refused: str) -> None:
+        self.rows: dict[Key, TallyRow] = {}
+        self.refused = refused
+        self.written: list[str] = []
+        self.deleted: list[Key] = []
+
+    async def fetch(self, connection: object, keys: Sequence[Key]) -> dict[Key, TallyRow]:
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+    async def write(self, connection: object, rows: Sequence[TallyRow]) -> None:
+        if any(row.sku in self.refused for row in rows):
+            raise asyncpg.DataError("no room")
+        self.written += [row.sku for row in rows]
+        self.rows |= {(row.sku,): row for row in rows}
+
+    async def delete(self, connection: object, keys: Sequence[Key]) -> None:
+        self.deleted += keys
+        for key in keys:
+            del self.rows[key]
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        yield
+
+    def received(self) -> dict[str, int]:
+        return {row.sku: row.received for row in self.rows.values()}
+
+
+def book(*events: Event) -> list[Recorded]:
+    versions: dict[str, int] = {}
+    facts = []
+    for position, event in enumerate(events, 1):
+        stream = stream_of(event)
+        version = versions[stream] = versions.get(stream, 0) + 1
+        facts.append(Recorded(event, UUID(int=position), stream, version, position, Metadata(), NOW, NOW))
+    return facts
+
+
+def got(sku: str, units: int) -> StockReceived:
+    return StockReceived(Sku(sku), units)
+
+
+async def folded(
+    table: Table,
+    facts: Sequence[Recorded | Unread],
+    spoil: Spoil = lambda fact: None,
+    parked: Sequence[str] = (),
+    projection: Projection[Any] | None = None,
+    **options: Any,
+) -> Folded:
+    connection, read_table = cast(Any, table), cast(Any, table)
+    return await fold_page(connection, projection or tally("t", spoil), read_table, facts, parked, **options)
+
+
+def spoiled(*positions: int, error: str = "cannot") -> Spoil:
+    def spoil(fact: Recorded) -> None:
+        if fact.position in positions:
+            raise RuntimeError(error)
+
+    return spoil
+
+
+def waits(key: str, fact: Recorded, error: str | None = None) -> Parked:
+    return Parked(key, fact.position, fact.stream, fact.version, type(fact.event).__name__, error)
+
+
+async def test_rows_go_on_from_what_they_were() -> None:
+    table = Table()
+    table.rows[("A",)] = TallyRow("A", 5, [], 1)
+    done = await folded(table, book(got("A", 1), got("B", 2), NameClaimed("n", "me"), got("A", 3)))
+    assert table.received() == {"A": 9, "B": 2}
+    assert (done.keys, done.parked) == ([("A",), ("B",)], [])
+
+
+async def test_a_row_that_has_not_changed_is_not_written_and_one_that_never_was_is_not_deleted() -> None:
+    table = Table()
+    table.rows[("A",)] = TallyRow("A", 5, [], 1)
+    await folded(table, book(got("A", 0), StockAdjusted(Sku("B"), 1, "why")))
+    assert (table.written, table.deleted) == ([], [])
+    await folded(table, book(StockAdjusted(Sku("A"), 1, "why")))
+    assert (table.written, table.deleted) == ([], [("A",)])
+
+
+async def test_a_fact_that_fails_is_parked_with_its_error_and_the_next_of_its_key_wait_behind_it() -> None:
+    table, facts = Table(), book(got("A", 1), got("A", 2), got("B", 3), got("A", 4))
+    done = await folded(table, facts, spoiled(2))
+    assert table.received() == {"A": 1, "B": 3}
+    assert done.parked == [waits(A, facts[1], "RuntimeError: cannot"), waits(A, facts[3])]
+
+
+async def test_an_error_is_told_in_so_many_characters_at_most() -> None:
+    done = await folded(Table(), book(got("A", 1)), spoiled(1, error="x" * 5_000))
+    assert [len(parked.error or "") for parked in done.parked] == [ERROR_CHARACTERS_MAX]
+
+
+async def test_what_is_parked_from_earlier_pages_goes_on_waiting() -> None:
+    table, facts = Table(), book(got("A", 1), got("B", 2))
+    done = await folded(table, facts, parked=[A])
+    assert table.received() == {"B": 2}
+    assert done.parked == [waits(A, facts[0])]
+
+
+async def test_a_fact_whose_rows_cannot_be_told_parks_its_stream() -> None:
+    def keys(event: Event) -> list[Key]:
+        if event == got("A", 2):
+            raise KeyError("whose")
+        return [("A",) if isinstance(event, StockReceived) and event.sku == "A" else ("B",)]
+
+    troubled = Projection("t", TallyRow, ("sku",), (StockReceived,), keys, tally("t").evolve)
+    table, facts = Table(), book(got("A", 1), got("A", 2), got("B", 3), got("A", 4))
+    done = await folded(table, facts, projection=troubled)
+    assert table.received() == {"A": 1, "B": 3}
+    stream = f"stream:{facts[1].stream}"
+    assert done.parked == [waits(stream, facts[1], "KeyError: 'whose'"), waits(stream, facts[3])]
+
+
+async def test_a_fact_that_cannot_be_read_parks_its_stream_if_it_may_matter() -> None:
+    table, facts = Table(), book(got("A", 1), got("A", 2))
+    unread = Unread(9, facts[0].stream, 1, "StockMoved", "no such fact")
+    elsewhere = Unread(8, "order-1", 1, "OrderMoved", "no such fact")
+    done = await folded(table, [elsewhere, unread, facts[1]])
+    stream = f"stream:{facts[0].stream}"
+    assert done.parked == [
+        Parked(stream, 9, facts[0].stream, 1, "StockMoved", "no such fact"),
+        waits(stream, facts[1]),
+    ]
+    assert table.rows == {}
+
+
+async def test_a_repair_touches_one_row_alone() -> None:
+    table = Table()
+    await folded(table, book(got("A", 1), got("B", 2), got("A", 3)), only_key=A)
+    assert table.received() == {"A": 4}
+
+
+async def test_what_someone_has_skipped_is_left_out_for_that_key_or_for_its_whole_stream() -> None:
+    table, facts = Table(), book(got("A", 1), got("A", 2), got("B", 4))
+    await folded(table, facts, skipped=[(A, 2), (B, 2), (A, 3), (f"stream:{facts[0].stream}", 1)])
+    assert table.received() == {"B": 4}
+
+
+async def test_a_row_that_does_not_fit_its_table_waits_and_the_others_are_written() -> None:
+    table, facts = Table("A"), book(got("A", 1), got("B", 2), got("A", 3), StockAdjusted(Sku("C"), 1, "why"))
+    table.rows[("C",)] = TallyRow("C", 5, [], 1)
+    done = await folded(table, facts)
+    assert table.received() == {"B": 2}
+    assert [(parked.key, parked.position) for parked in done.parked] == [(A, 1), (A, 3)]
+    assert [parked.error is not None for parked in done.parked] == [True, False]
