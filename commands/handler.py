@@ -18,7 +18,7 @@ from commands import DECIDERS, Command
 from commands.decider import Ref
 from commands.rejections import Rejected, VersionMismatch
 from events import Event, stream_of
-from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, Ticket
+from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived, Ticket
 
 S = TypeVar("S")
 
@@ -136,8 +136,8 @@ class Handler:
     ) -> Done:
         """Decide these commands one after the other and store all that follows in one transaction, or nothing.
 
-        `expected` are versions that the caller insists on. Raises Rejected with the reason why not, StoreBusy,
-        AppendRefused, or Unacknowledged if the store could not say whether it was done.
+        `expected` are versions that the caller insists on. Raises Rejected with the reason why not, StreamArchived,
+        StoreBusy, AppendRefused, or Unacknowledged if the store could not say whether it was done.
         """
         metadata = metadata or Metadata(command=type(commands[0]).__name__)
         if once is None:
@@ -191,7 +191,10 @@ class Handler:
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))
-            reading, decision = await self._decide(commands, expected)
+            try:
+                reading, decision = await self._decide(commands, expected)
+            except StreamArchived as archived:
+                return await self._refuse(archived, once)
             if isinstance(decision, Rejected) or (not decision and once is None):
                 if not await self._is_final(reading):
                     continue
@@ -291,7 +294,7 @@ class Handler:
             if current[stream] > entry.version and self._cache.get(stream) is entry:
                 self._forget(stream)
 
-    async def _refuse(self, refusal: Rejected, once: Once | None) -> Done:
+    async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:
         """A repetition may be refused by what its first run has changed (the cart is empty by now): the key knows."""
         if once is not None and (known := await self._store.recall(once.key)) is not None:
             key, appended = known

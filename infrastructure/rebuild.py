@@ -73,7 +73,8 @@ async def rebuild(
     compare: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Rebuilt:
-    """Raises RebuildRunning, or LeaseLost if this process was held up for longer than its lease."""
+    """Raises RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book, or LeaseLost if
+    this process was held up for longer than its lease."""
     shadow = projection.name + SHADOW
     leases = Leases(pool, [shadow], owner)
     await leases.prepare()
@@ -83,6 +84,7 @@ async def rebuild(
     started = time.perf_counter()
     try:
         lease = leases.held[shadow]
+        await store.check_present(lease.position)
         if lease.position == 0:
             await _make_shadow(pool, projection.name, lease)
         table = await ReadTable.open(pool, projection, shadow)
