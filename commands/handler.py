@@ -18,7 +18,17 @@ from commands import DECIDERS, Command
 from commands.decider import Ref
 from commands.rejections import Rejected, VersionMismatch
 from events import Event, stream_of
-from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived, Ticket
+from events.store import (
+    Append,
+    Appended,
+    Conflict,
+    EventStore,
+    IdempotencyKey,
+    Metadata,
+    StoreBusy,
+    StreamArchived,
+    Ticket,
+)
 
 S = TypeVar("S")
 

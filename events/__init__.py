@@ -48,7 +48,7 @@ STREAM_KINDS = (
     StreamKind("cart", get_args(CartEvent), ("cart_id",), begins_anew=(CartCheckedOut, CartCleared)),
     StreamKind("category", get_args(CategoryEvent), ("category_id",)),
     StreamKind("claim", get_args(ClaimEvent), ("name",)),
-    # A payment that is under way when an order is cancelled comes to its end behind that, and a refund behind the payment.
+    # A payment that is under way when an order is cancelled comes to its end behind that, and then the refund.
     StreamKind(
         "order",
         get_args(OrderEvent),

@@ -149,7 +149,8 @@ class EventStore(Protocol):
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
         """All facts of these streams, each stream's in order of version.
 
-        Where the first ones are in an archive, those from a fact on that needs none before it. Raises StreamArchived."""
+        Where the first ones are in an archive: those from a fact on that needs none before it.
+        Raises StreamArchived if there is no such fact."""
         ...
 
     async def versions(self, streams: Collection[str]) -> Mapping[str, int]:

@@ -8,6 +8,7 @@ import asyncpg
 
 from events import BEGINS_ANEW
 from events.store import Archive, PositionsArchived, Recorded, StreamArchived
+from infrastructure.codec import StoredFact
 from queries.rows import Listing, Rows
 
 ARCHIVES = Listing(
@@ -62,12 +63,28 @@ def gaps(facts: Sequence[Recorded]) -> list[int]:
     return found
 
 
+async def archives_of(rows: Rows, after: int, facts: Sequence[StoredFact]) -> list[Archive]:
+    """Those with the facts that are missing among these of one stream, which should begin behind version `after`."""
+    behind, version = [], after
+    for fact in facts:
+        version += 1
+        if fact.originator_version != version:
+            behind.append(fact.id)
+            version = fact.originator_version
+    return await _with_positions(rows, behind)
+
+
 async def from_beginnings(rows: Rows, facts: Sequence[Recorded], found: Collection[int]) -> list[Recorded]:
     """Without the facts before a gap, where the stream begins anew behind it. Raises StreamArchived where none does."""
     begins: dict[str, int] = {}
     for place in found:
         fact = facts[place]
         if type(fact.event) not in BEGINS_ANEW:
-            raise StreamArchived(fact.stream, [Archive(*r) for r in await rows.fetch(WITH_POSITIONS, [fact.position])])
+            # A stream ends in one part, and only what it has in that part leaves the book.
+            raise StreamArchived(fact.stream, await _with_positions(rows, [fact.position]))
         begins[fact.stream] = fact.version
     return [fact for fact in facts if fact.version >= begins.get(fact.stream, 1)]
+
+
+async def _with_positions(rows: Rows, positions: Sequence[int]) -> list[Archive]:
+    return [Archive(*row) for row in await rows.fetch(WITH_POSITIONS, positions)]

@@ -6,7 +6,7 @@ reads it sees that there was more.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,15 @@ from events.evolution import Evolution
 from events.store import Append, Metadata
 from infrastructure.archive.form import FORMAT, FORMAT_VERSION, HeaderLine, SealLine, Writer
 from infrastructure.archive.judging import Checked, Unsound, check_file
-from infrastructure.archive.partitions import Partition, Settled, exchange, make_next, open_workshop, partitions, settled
+from infrastructure.archive.partitions import (
+    Partition,
+    Settled,
+    exchange,
+    make_next,
+    open_workshop,
+    partitions,
+    settled,
+)
 from infrastructure.database import Connection
 from infrastructure.keyring import Keyring
 from infrastructure.seal import SEAL_COLUMNS, Seal, facts_between
@@ -33,6 +41,7 @@ ARCHIVED = "SELECT first_position FROM archives"
 ADD = """INSERT INTO archives (first_position, last_position, file, sha256, facts, kept, recorded_to, archived_by)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 HEAD = "SELECT position FROM head"
+
 
 @dataclass(frozen=True, slots=True)
 class Made:

@@ -43,14 +43,14 @@ class SealLine(msgspec.Struct, tag_field="line", tag="seal", frozen=True):
     @classmethod
     def of(cls, seal: Seal, digests: bytes = b"") -> "SealLine":
         hashes = seal.root.hex(), seal.chain.hex(), seal.previous.hex()
-        return cls(
-            seal.number, seal.first, seal.last, *hashes, seal.sealed_at, seal.key_id, seal.signature, digests
-        )
+        return cls(seal.number, seal.first, seal.last, *hashes, seal.sealed_at, seal.key_id, seal.signature, digests)
 
     def seal(self) -> Seal:
         """Raises ValueError for what are no hashes."""
-        hashes = map(bytes.fromhex, (self.root, self.chain, self.previous))
-        return Seal(self.number, self.first, self.last, *hashes, self.sealed_at, self.key_id, self.signature)
+        root, chain, previous = map(bytes.fromhex, (self.root, self.chain, self.previous))
+        return Seal(
+            self.number, self.first, self.last, root, chain, previous, self.sealed_at, self.key_id, self.signature
+        )
 
 
 class HeaderLine(msgspec.Struct, tag_field="line", tag="archive", frozen=True):

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.archive.form import FORMAT, FORMAT_VERSION, Damaged, EndLine, FactLine, HeaderLine, Line, SealLine, read_lines
+from infrastructure.archive.form import (
+    FORMAT,
+    FORMAT_VERSION,
+    Damaged,
+    EndLine,
+    FactLine,
+    HeaderLine,
+    Line,
+    SealLine,
+    read_lines,
+)
 from infrastructure.keyring import Keyring
 from infrastructure.seal import SEAL_COLUMNS, Seal, split
 from infrastructure.verification.findings import Finding, Findings, Kind
@@ -121,7 +131,8 @@ class FileJudge:
         position, stretch = line.position, self._stretch
         self._facts += 1
         if not self._header.first <= position <= self._header.last:
-            detail = f"a fact at position {position} is no part of positions {self._header.first} to {self._header.last}"
+            span = f"positions {self._header.first} to {self._header.last}"
+            detail = f"a fact at position {position} is no part of {span}"
             self._findings.add(Kind.FACT_INSERTED, detail, position)
             return
         if position <= self._position:
@@ -170,8 +181,11 @@ class FileJudge:
             self._findings.add(Kind.ARCHIVE_DIFFERS, detail, self._header.first, self._header.last)
 
 
-async def check_file(path: Path, keyring: Keyring, book: Rows | None = None) -> Checked:
-XX, keyring)
+async def check_file(path: Path, keyring: Keyring, book: Rows | None = None, *, name: str = "") -> Checked:
+    """Judge a file by its seals and these keys; with a book, also by its seals and archives. Raises OSError.
+
+    `name` is what the file is called in the book, if it has another name as yet."""
+    judge = FileJudge(name or path.name, keyring)
 
     def judged() -> None:
         try:

@@ -55,7 +55,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Up to `position` everything is sealed and has been seen by all who read on in the book; `by` is the last of them."""
+    """Up to `position` everything is sealed and seen by all who read on in the book; `by` is the last of them."""
 
     position: int
     by: str

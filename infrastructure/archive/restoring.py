@@ -1,14 +1,16 @@
 """Brings an archived part of the book back from its file: all of its facts as they were, or nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
 from pathlib import Path
+
+import asyncpg
 
 from events.archive import FactsRestored
 from events.store import Append, Metadata
 from infrastructure.archive.form import Damaged, FactLine, Line, read_lines
-from infrastructure.archive.judging import Checked, FileJudge, Unsound
+from infrastructure.archive.judging import Checked, FileJudge, Unsound, check_file
 from infrastructure.archive.partitions import Partition, exchange, make_next, open_workshop, partitions
 from infrastructure.database import Connection
 from infrastructure.keyring import Keyring
@@ -82,6 +84,11 @@ async def _load(
             on_progress(done, partition.last - partition.first + 1)
     except Damaged as damaged:
         judge.damaged(damaged)
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as refused:
+        checked = await check_file(path, keyring, connection)  # whatever the table refuses, no seal covers it
+        if checked.sound:
+            raise refused
+        return checked
     await connection.execute(f"ANALYZE {partition.next_table}")
     return await judge.finish(connection)
 
