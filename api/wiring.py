@@ -30,6 +30,7 @@ from infrastructure.reactor import Reactor
 from infrastructure.sandbox_gateway import SandboxGateway
 from infrastructure.sealer import Sealer
 from infrastructure.settings import Settings
+from infrastructure.snapshots import Snapshots
 from infrastructure.tail import Tail
 from infrastructure.tracing import TracedEventStore, Tracing, open_tracing
 from infrastructure.wakeups import listen
@@ -91,7 +92,9 @@ async def open_shop(
             store = PostgresEventStore(pool, committer, positions)
         else:
             store = TracedEventStore(pool, committer, positions, tracing)
-        handler = Handler(store, cached_streams=settings.state_cache_streams)
+        states = Snapshots(pool)
+        stack.push_async_callback(states.close)
+        handler = Handler(store, states, cached_streams=settings.state_cache_streams)
         accounts = Accounts(pool)
         stack.callback(accounts.close)
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"

@@ -37,7 +37,7 @@ async def measure(ground: Ground, *, clients: int) -> list[Figure]:
     theirs: list[Load] = []
     for _ in range(ground.runs):
         async with ground.database() as url:
-            ours.append(await _our_load(url, clients, ground.seconds))
+            ours.append(await append_load(url, clients, ground.seconds))
         async with ground.database(migrated=False) as url:
             theirs.append(await asyncio.to_thread(_their_load, url, clients, ground.seconds))
     our, their = typical(ours), typical(theirs)
@@ -50,7 +50,8 @@ async def measure(ground: Ground, *, clients: int) -> list[Figure]:
     ]
 
 
-async def _our_load(url: str, clients: int, seconds: float) -> Load:
+async def append_load(url: str, clients: int, seconds: float) -> Load:
+    """Appends by so many clients at once, each to a stream of its own, through the store."""
     facts = [_fact(number) for number in range(clients)]
     versions = [0] * clients
     async with open_pool(url, 1) as pool, Committer(partial(connect, url)) as committer:

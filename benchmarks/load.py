@@ -26,6 +26,14 @@ def typical(loads: Sequence[Load]) -> Load:
 async def under_load(callers: int, seconds: float, call: Callable[[int], Awaitable[object]]) -> Load:
     """`call(n)` is called again and again by each caller n, on this event loop."""
     begin = time.perf_counter() + WARM_UP_S
+    latencies_s = await latencies_under_load(callers, begin, seconds, call)
+    return summed_up(latencies_s, time.perf_counter() - begin)
+
+
+async def latencies_under_load(
+    callers: int, begin: float, seconds: float, call: Callable[[int], Awaitable[object]]
+) -> list[float]:
+    """Of the calls made between `begin` and `seconds` later; those before are to warm up."""
     latencies_s: list[float] = []
 
     async def caller(number: int) -> None:
@@ -35,7 +43,7 @@ async def under_load(callers: int, seconds: float, call: Callable[[int], Awaitab
                 latencies_s.append(time.perf_counter() - asked)
 
     await asyncio.gather(*(caller(number) for number in range(callers)))
-    return _summed_up(latencies_s, time.perf_counter() - begin)
+    return latencies_s
 
 
 def under_threaded_load(callers: int, seconds: float, call: Callable[[int], object]) -> Load:
@@ -60,9 +68,10 @@ def under_threaded_load(callers: int, seconds: float, call: Callable[[int], obje
         thread.join()
     if errors:
         raise errors[0]
-    return _summed_up(latencies_s, time.perf_counter() - begin)
+    return summed_up(latencies_s, time.perf_counter() - begin)
 
 
-def _summed_up(latencies_s: list[float], seconds: float) -> Load:
+def summed_up(latencies_s: list[float], seconds: float) -> Load:
+    """Calls that took so long, made within so many seconds."""
     latencies_s.sort()
     return Load(len(latencies_s) / seconds, 1_000 * latencies_s[int(len(latencies_s) * 0.99)])

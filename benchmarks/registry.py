@@ -4,7 +4,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import appends, hot_sku, importing, listeners, orders_http, projecting, seals
+from benchmarks import (
+    appends,
+    growth,
+    hot_sku,
+    importing,
+    listeners,
+    orders_http,
+    projecting,
+    seals,
+    snapshot_reads,
+    wakes,
+)
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground
 
@@ -65,7 +76,36 @@ BENCHMARKS: dict[str, Benchmark] = {
         "256 buyers reserve one unit each of the same SKU, again and again, through the command handler of one "
         "process: `RecordSale` of one line, which reads the new order's stream and the stock's, decides, and appends "
         "`OrderPlaced` and `StockReserved` together, guarded by both versions. It does more than the peer, which knows "
-        "of no order: that one takes a unit off a counter and inserts a reservation.",
+        "of no order: that one takes a unit off a counter and inserts a reservation. `hot_sku_4` is the same with 64 "
+        "buyers in each of four processes, each with a handler of its own: who loses the race for the stock's stream "
+        "reads what the winner has done, and decides again.",
+    ),
+    "growth_10m": Benchmark(
+        growth.measure,
+        "Growth",
+        "Two books on one server, one of ten thousand facts and one of ten million, in partitions of a million (there "
+        "are ten million in each unless the operator wants it otherwise), written by `INSERT ... SELECT` with all "
+        "indexes in place. `growth_10m` is `append_64` in each, `growth_10m_tail` reads the newest ten thousand facts "
+        "in pages of a thousand. It takes some minutes and runs only when it is named.",
+        only_by_name=True,
+    ),
+    "lag_p99": Benchmark(
+        wakes.measure,
+        "Wake-ups and lag",
+        "64 clients append to a cart each, first as fast as they can, then at half that rate (`lag_p99_load`), while "
+        "`daybook worker` projects in a process of its own and another process only listens. `wake_p99` is the time "
+        "from asking for an append until the listener has heard of its position; `lag_p99` the time from its answer "
+        "until the listener has heard that the row is in the read table, both over all appends of the run.",
+    ),
+    "snapshot_read": Benchmark(
+        snapshot_reads.measure,
+        "Long streams",
+        "The first reading of one stock of 100,000 facts by a command handler that knows nothing yet: what a decision "
+        "waits for after a restart, or after another process was first. `snapshot_read` finds a snapshot and has the "
+        "200 facts after it to fold, the most that a reading leaves for the next one; `snapshot_read_after_heat` has "
+        "1,000, the most that are left when a process ends that kept the stream in memory (the reading after that has "
+        "200 again). `snapshot_read_without` folds every fact, as without snapshots. Each number is the median of "
+        "three runs, and in a run of 300 readings (but for the last one, which happens once in a run).",
     ),
     "import_rate": Benchmark(
         importing.measure,

@@ -1,12 +1,12 @@
 """Commands, the rules that decide them, and the policies that react to facts. Needs nothing but Python."""
 
-from typing import get_args
+from typing import Any, get_args
 
-from commands import cart, category, checkout, operations, order, product, stock, user
+from commands import cart, category, checkout, claim, operations, order, product, stock, user
 from commands.cart import CartCommand
 from commands.category import CategoryCommand
 from commands.checkout import CheckoutCommand
-from commands.decider import Decide
+from commands.decider import Decide, Fold
 from commands.operations import OperationsCommand
 from commands.order import OrderCommand
 from commands.product import ProductCommand
@@ -39,3 +39,18 @@ DECIDERS: dict[type, Decide] = {
     for command in get_args(commands) or (commands,)
 }
 """Which rules decide a command."""
+
+FOLDS: dict[str, Fold[Any]] = {
+    fold.category: fold
+    for fold in (
+        cart.carts,
+        category.categories,
+        claim.claims,
+        operations.skips,
+        order.orders,
+        product.products,
+        stock.stocks,
+        user.users,
+    )
+}
+"""How the facts of each category of streams become a state."""

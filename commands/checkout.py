@@ -44,7 +44,7 @@ CheckoutCommand = PlaceOrder | RecordSale
 
 
 def decide(command: CheckoutCommand, read: Read) -> Sequence[Event]:
-    if read(orders(command.order_id)).status is not Status.NEW:
+    if read(orders.new(command.order_id)).status is not Status.NEW:
         return []
     match command:
         case PlaceOrder(order_id, customer_id, cart_id, currency, lapses_at, expected_total, ship_to):

@@ -8,32 +8,22 @@ and current. The cache is a baseline only: the version check of the append is th
 
 import asyncio
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from commands import DECIDERS, Command
 from commands.decider import Ref
 from commands.rejections import Rejected, VersionMismatch
+from commands.states import Known, Replayed, States
+from commands.streams import Entry, Reading, Streams, Unread, wrote
 from events import Event, stream_of
-from events.store import (
-    Append,
-    Appended,
-    Conflict,
-    EventStore,
-    IdempotencyKey,
-    Metadata,
-    StoreBusy,
-    StreamArchived,
-    Ticket,
-)
+from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
 S = TypeVar("S")
 
 MAX_ATTEMPTS = 40
-MAX_FACTS_WARMED = 20_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.1
 
 
@@ -77,63 +67,15 @@ class KeyInFlight(Rejected):
         super().__init__("A request with this Idempotency-Key is under way. Ask again in a moment.")
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A stream as this process knows it: `pending` is the append that its newest facts travel in, with its `ticket`,
-    and `moved_by` the append of this process that leads beyond it."""
-
-    version: int
-    state: Any
-    pending: "asyncio.Task[Appended] | None" = None
-    ticket: Ticket | None = None
-    moved_by: "asyncio.Task[Appended] | None" = None
-
-
-class _Unread(Exception):
-    """A decision asked for streams that are not in memory: read them, and decide again."""
-
-    def __init__(self, refs: Sequence[Ref[Any]]) -> None:
-        self.refs = refs
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What one decision has looked at, and the states that its own facts have led to so far."""
-
-    cache: "OrderedDict[str, _Entry]"
-    seen: dict[str, _Entry] = field(default_factory=dict)
-    folds: dict[str, Ref[Any]] = field(default_factory=dict)
-    states: dict[str, Any] = field(default_factory=dict)
-
-    def __call__(self, ref: Ref[S]) -> S:
-        return self.all([ref])[0]
-
-    def all(self, refs: Sequence[Ref[S]]) -> list[S]:
-        unread = [ref for ref in refs if ref.stream not in self.states and ref.stream not in self.cache]
-        if unread:
-            raise _Unread(unread)
-        for ref in refs:
-            if ref.stream not in self.states:
-                entry = self.cache[ref.stream]
-                self.cache.move_to_end(ref.stream)
-                self.seen[ref.stream], self.folds[ref.stream] = entry, ref
-                self.states[ref.stream] = entry.state
-        return [self.states[ref.stream] for ref in refs]
-
-    def evolve(self, events: Sequence[Event]) -> None:
-        """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
-        for event in events:
-            stream = stream_of(event)
-            self.states[stream] = self.folds[stream].fold.evolve(self.states[stream], event)
-
-
 class Handler:
-    """Takes commands of every kind. One per process; all methods belong to its event loop."""
+    """Takes commands of every kind. One per process; all methods belong to its event loop.
 
-    def __init__(self, store: EventStore, *, cached_streams: int = 50_000) -> None:
+    Without `states`, streams that are not in memory are folded from their first fact."""
+
+    def __init__(self, store: EventStore, states: States | None = None, *, cached_streams: int = 50_000) -> None:
         self._store = store
-        self._cached_streams = cached_streams
-        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._states = states or Replayed(store)
+        self._streams = Streams(store, self._states, cached_streams)
         self._keys_in_flight: set[str] = set()
 
     async def __call__(
@@ -162,7 +104,7 @@ class Handler:
 
     async def read(self, ref: Ref[S]) -> S:
         """The present, committed state of a stream."""
-        return (await self._folded([ref]))[ref.stream].state  # type: ignore[no-any-return]
+        return (await self._states.read([ref]))[ref.stream].state  # type: ignore[no-any-return]
 
     async def versions(self, refs: Collection[Ref[Any]]) -> Mapping[str, int]:
         """The committed version of each stream; 0 for one that does not exist."""
@@ -170,25 +112,11 @@ class Handler:
 
     async def warm(self, refs: Collection[Ref[Any]]) -> None:
         """Read ahead what commands are about to need, in few round trips and in pages of bounded size."""
-        unknown = {ref.stream: ref for ref in refs if ref.stream not in self._cache}
-        versions = await self._store.versions(list(unknown)) if unknown else {}
-        page: list[Ref[Any]] = []
-        facts = 0
-        for stream, ref in unknown.items():
-            if versions[stream] == 0:
-                self._cache.setdefault(stream, _Entry(0, ref.fold.initial))
-                continue
-            if page and facts + versions[stream] > MAX_FACTS_WARMED:
-                await self._load(page)
-                page, facts = [], 0
-            page.append(ref)
-            facts += versions[stream]
-        if page:
-            await self._load(page)
+        await self._streams.warm(refs)
 
     def forget(self, refs: Collection[Ref[Any]]) -> None:
         """No command is going to need these soon: they need not be kept in memory."""
-        self._forget(*(ref.stream for ref in refs))
+        self._streams.forget(*(ref.stream for ref in refs))
 
     async def _handle(
         self,
@@ -202,11 +130,11 @@ class Handler:
             if attempt:
                 await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))
             try:
-                reading, decision = await self._decide(commands, expected)
+                reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
             except StreamArchived as archived:
                 return await self._refuse(archived, once)
             if isinstance(decision, Rejected) or (not decision and once is None):
-                if not await self._is_final(reading):
+                if not await self._streams.are_final(reading.seen):
                     continue
                 if isinstance(decision, Rejected):
                     return await self._refuse(decision, once)
@@ -216,7 +144,7 @@ class Handler:
             try:
                 appended = await asyncio.shield(task)
             except Conflict:
-                await self._forget_moved(reading)
+                await self._streams.forget_moved(reading.seen)
                 continue
             if appended.replayed is not None:
                 return _replayed(appended.replayed, appended.position, once)
@@ -224,11 +152,11 @@ class Handler:
         raise StoreBusy("others were first every time")
 
     async def _decide(
-        self, commands: Sequence[Command], expected: Mapping[Ref[Any], int]
-    ) -> tuple[_Reading, Sequence[Event] | Rejected]:
+        self, commands: Sequence[Command], expected: Mapping[Ref[Any], int], *, assuming: bool
+    ) -> tuple[Reading, Sequence[Event] | Rejected]:
         """Run the deciders until everything they ask for is in memory. Nothing is awaited after the last read."""
         while True:
-            reading = _Reading(self._cache)
+            reading = Reading(self._streams, assuming)
             events: list[Event] = []
             try:
                 for ref, version in expected.items():
@@ -240,14 +168,14 @@ class Handler:
                     reading.evolve(facts)
                     events += facts
                 return reading, events
-            except _Unread as unread:
-                await self._load(unread.refs)
+            except Unread as unread:
+                await self._streams.load(unread.refs)
             except Rejected as refusal:
                 return reading, refusal
 
     def _enqueue(
         self,
-        reading: _Reading,
+        reading: Reading,
         events: Sequence[Event],
         metadata: Metadata,
         occurred_at: datetime | None,
@@ -265,44 +193,25 @@ class Handler:
         append = Append(events, expected, metadata, occurred_at, key, after=after)
         task = asyncio.ensure_future(self._store.append(append))
         written = [stream for stream, version in versions.items() if version != expected[stream]]
-        task.add_done_callback(lambda task: self._settle(task, written))
-        for stream in written:
+        led_to = {stream: Known(versions[stream], reading.states[stream]) for stream in written}
+        task.add_done_callback(lambda task: self._settle(task, reading, led_to))
+        for stream, known in led_to.items():
             reading.seen[stream].moved_by = task
-            self._cache[stream] = _Entry(versions[stream], reading.states[stream], task, append.ticket)
-            self._cache.move_to_end(stream)
-        self._trim()
+            self._streams.put(stream, Entry(*known, task, append.ticket))
+        self._streams.trim()
         return task, done
 
-    def _settle(self, task: "asyncio.Task[Appended]", written: Collection[str]) -> None:
+    def _settle(self, task: "asyncio.Task[Appended]", reading: Reading, led_to: Mapping[str, Known]) -> None:
         """Runs before those who wait for the append go on: nobody may build on facts that were not written."""
-        if not _wrote(task):
-            self._forget(*written)
+        if not wrote(task):
+            self._streams.forget(*led_to)
             if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
-                self._forget(conflict.stream)
+                self._streams.forget(conflict.stream)
             return
-        for stream in written:
-            if (entry := self._cache.get(stream)) is not None and entry.pending is task:
+        for stream, known in led_to.items():
+            if (entry := self._streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
-
-    async def _is_final(self, reading: _Reading) -> bool:
-        """Whether all that a refusal rests on is committed, and was the present when it was decided.
-
-        A stream that has moved since was at the version seen if this process moved it: its append said so."""
-        self._trim()
-        if not await _written([entry.pending for entry in reading.seen.values()]):
-            return False
-        current = await self._store.versions(list(reading.seen))
-        moved = {stream: entry for stream, entry in reading.seen.items() if current[stream] != entry.version}
-        stale = [stream for stream, entry in moved.items() if entry.moved_by is None]
-        self._forget(*stale)
-        return not stale and await _written([entry.moved_by for entry in moved.values()])
-
-    async def _forget_moved(self, reading: _Reading) -> None:
-        """Of all that a decision read, drop what others have moved: not only what its append stumbled over first."""
-        current = await self._store.versions(list(reading.seen))
-        for stream, entry in reading.seen.items():
-            if current[stream] > entry.version and self._cache.get(stream) is entry:
-                self._forget(stream)
+            self._states.moved(reading.refs[stream], reading.seen[stream].version, known)
 
     async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:
         """A repetition may be refused by what its first run has changed (the cart is empty by now): the key knows."""
@@ -311,40 +220,8 @@ class Handler:
             return _replayed(key, appended.position, once)
         raise refusal
 
-    async def _load(self, refs: Sequence[Ref[Any]]) -> None:
-        for stream, entry in (await self._folded(refs)).items():
-            self._cache.setdefault(stream, entry)
-
-    async def _folded(self, refs: Sequence[Ref[Any]]) -> dict[str, _Entry]:
-        recorded = await self._store.read([ref.stream for ref in refs])
-        loaded = {ref.stream: _Entry(0, ref.fold.initial) for ref in refs}
-        evolve = {ref.stream: ref.fold.evolve for ref in refs}
-        for fact in recorded:
-            entry = loaded[fact.stream]
-            entry.state, entry.version = evolve[fact.stream](entry.state, fact.event), fact.version
-        return loaded
-
-    def _trim(self) -> None:
-        while len(self._cache) > self._cached_streams:
-            self._cache.popitem(last=False)
-
-    def _forget(self, *streams: str) -> None:
-        for stream in streams:
-            self._cache.pop(stream, None)
-
 
 def _replayed(key: IdempotencyKey, position: int, once: Once | None) -> Done:
     if once is None or key.request_hash != once.request_hash:
         raise KeyReused
     return Done((), {}, position, key.answer)
-
-
-async def _written(appends: Sequence["asyncio.Task[Appended] | None"]) -> bool:
-    tasks = {task for task in appends if task is not None}
-    if tasks:
-        await asyncio.wait(tasks)
-    return all(map(_wrote, tasks))
-
-
-def _wrote(task: "asyncio.Task[Appended]") -> bool:
-    return not task.cancelled() and task.exception() is None and task.result().replayed is None

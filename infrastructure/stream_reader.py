@@ -20,12 +20,13 @@ class _Waiting(NamedTuple):
 
 
 class StreamReader:
-    """`sql` takes an array of streams and gives rows with a column `stream`. Belongs to one event loop.
+    """`sql` takes an array of streams, then the other `arguments`, and gives rows with a column `stream`. Belongs to
+    one event loop.
 
     A read begins after it was asked for, so it sees everything that was committed before."""
 
-    def __init__(self, pool: Pool, sql: str) -> None:
-        self._pool, self._sql = pool, sql
+    def __init__(self, pool: Pool, sql: str, *arguments: object) -> None:
+        self._pool, self._sql, self._arguments = pool, sql, arguments
         self._queue: list[_Waiting] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -51,7 +52,8 @@ class StreamReader:
     async def _read(self, group: Sequence[_Waiting]) -> None:
         by_stream: dict[str, list[Any]] = defaultdict(list)
         try:
-            for row in await self._pool.fetch(self._sql, list({stream for each in group for stream in each.streams})):
+            wanted = list({stream for each in group for stream in each.streams})
+            for row in await self._pool.fetch(self._sql, wanted, *self._arguments):
                 by_stream[row["stream"]].append(row)
         except (asyncpg.DataError, ValueError) as error:
             if len(group) > 1:  # one name is at fault: alone, each fails or succeeds for itself

@@ -19,6 +19,9 @@ ARCHIVES = Listing(
 WITH_POSITIONS = """SELECT first_position, last_position, file, sha256 FROM archives a
     WHERE EXISTS (SELECT FROM unnest($1::bigint[]) AS p WHERE p BETWEEN a.first_position AND a.last_position)
     ORDER BY first_position"""
+WITH_FACT = """SELECT a.first_position, a.last_position, a.file, a.sha256
+    FROM facts f JOIN archives a ON f.position BETWEEN a.first_position AND a.last_position
+    WHERE f.stream = $1 AND f.version = $2"""
 BETWEEN = """SELECT first_position, last_position, file, sha256 FROM archives
     WHERE last_position >= $1 AND first_position <= $2 ORDER BY first_position"""
 PRESENT = "SELECT facts_present($1)"
@@ -71,20 +74,23 @@ async def archives_of(rows: Rows, after: int, facts: Sequence[StoredFact]) -> li
         if fact.originator_version != version:
             behind.append(fact.id)
             version = fact.originator_version
-    return await _with_positions(rows, behind)
+    return [Archive(*row) for row in await rows.fetch(WITH_POSITIONS, behind)]
+
+
+async def missing_before(rows: Rows, stream: str, version: int) -> Exception:
+    """What to raise where the fact before this one of a stream is not there: StreamArchived, if it is in an archive."""
+    # A stream ends in one part, and only what it has in that part leaves the book.
+    if archives := [Archive(*row) for row in await rows.fetch(WITH_FACT, stream, version)]:
+        return StreamArchived(stream, archives)
+    return RuntimeError(f"fact {version - 1} of {stream} is missing")
 
 
 async def from_beginnings(rows: Rows, facts: Sequence[Recorded], found: Collection[int]) -> list[Recorded]:
-    """Without the facts before a gap, where the stream begins anew behind it. Raises StreamArchived where none does."""
+    """Without the facts before a gap, where the stream begins anew behind it. Raises what `missing_before` says."""
     begins: dict[str, int] = {}
     for place in found:
         fact = facts[place]
         if type(fact.event) not in BEGINS_ANEW:
-            # A stream ends in one part, and only what it has in that part leaves the book.
-            raise StreamArchived(fact.stream, await _with_positions(rows, [fact.position]))
+            raise await missing_before(rows, fact.stream, fact.version)
         begins[fact.stream] = fact.version
     return [fact for fact in facts if fact.version >= begins.get(fact.stream, 1)]
-
-
-async def _with_positions(rows: Rows, positions: Sequence[int]) -> list[Archive]:
-    return [Archive(*row) for row in await rows.fetch(WITH_POSITIONS, positions)]

@@ -20,7 +20,8 @@ from infrastructure.sealer import NAME as SEALER
 from projections import PROJECTIONS
 
 PARTITIONS = """SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)
-    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'facts'::regclass"""
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'facts'::regclass
+        AND pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'"""
 # Tables like `facts` that no crash should leave behind, and some will: filled, and never put into their place.
 LEFT_BEHIND = """SELECT c.relname FROM pg_class c
     WHERE c.relkind = 'r' AND c.relname ~ '^facts_from_[0-9]+_next$' AND NOT c.relispartition
@@ -65,7 +66,7 @@ async def partitions(connection: Connection) -> list[Partition]:
     """In order of positions."""
     found = []
     for table, bounds in await connection.fetch(PARTITIONS):
-        first, end = map(int, re.findall(r"\('?(-?\d+)'?\)", bounds))
+        first, end = map(int, re.findall(r"\d+", bounds))
         found.append(Partition(table, first, end - 1))
     return sorted(found, key=lambda partition: partition.first)
 

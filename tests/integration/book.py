@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from commands.handler import Handler
 from events.store import EventStore, Recorded
 from infrastructure.committer import PATIENCE_S, Committer
 from infrastructure.database import connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
+from infrastructure.snapshots import Snapshots
 
 FLAWS = """
 WITH numbered AS (
@@ -44,6 +46,15 @@ async def open_store(
     opened = Committer(connect_committer or (lambda: connect(url)), patience_s=patience_s)
     async with open_pool(url, 2) as pool, opened as committer:
         yield PostgresEventStore(pool, committer, Positions())
+
+
+@asynccontextmanager
+async def open_handler(url: str, **options: int) -> AsyncIterator[Handler]:
+    """A handler with snapshots, on a store of its own."""
+    async with open_store(url) as store, open_pool(url, 2) as pool:
+        states = Snapshots(pool)
+        yield Handler(store, states, **options)
+        await states.close()
 
 
 async def flaws(url: str) -> list[str]:

@@ -121,4 +121,4 @@ async def test_reading_goes_by_the_indexes_of_the_partitions_that_matter(
     assert "Seq Scan" not in plan
     plan = "\n".join(row[0] for row in await admin.fetch(f"EXPLAIN (ANALYZE) EXECUTE streams ('{{claim-{name}}}')"))
     assert "Seq Scan" not in plan
-    assert "Index Scan using facts_from_10000001_stream_version_key" in plan
+    assert plan.count("_stream_version_key") == len(await partitions(admin))

@@ -270,7 +270,7 @@ async def test_whoever_keeps_account_of_the_book_must_agree_with_it(
     try:
         assert expected in await book.found()
     finally:
-        await book.change("INSERT INTO head VALUES (true, 0, now()) ON CONFLICT DO NOTHING")
+        await book.change("INSERT INTO head VALUES (true, 0, now(), 10000000) ON CONFLICT DO NOTHING")
 
 
 async def test_a_part_of_the_book_is_judged_in_whole_seals(book: SealedBook) -> None:

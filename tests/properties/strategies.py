@@ -1,7 +1,9 @@
-"""Hypothesis strategies made from the types of dataclasses: any fact there can be."""
+"""Hypothesis strategies made from types: any fact and any state there can be."""
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from enum import EnumType
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
@@ -21,22 +23,26 @@ ANY: dict[Any, SearchStrategy[Any]] = {
 def made_of(kind: type) -> SearchStrategy[Any]:
     """Any instance of a dataclass whose fields fit their types."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{each.name: _of(hints[each.name]) for each in fields(kind)})
+    return st.builds(kind, **{each.name: of_type(hints[each.name]) for each in fields(kind)})
 
 
-def _of(hint: Any) -> SearchStrategy[Any]:
+def of_type(hint: Any) -> SearchStrategy[Any]:
     if hint in ANY:
         return ANY[hint]
     if isinstance(hint, NewType):
-        return _of(hint.__supertype__)
+        return of_type(hint.__supertype__)
     if is_dataclass(hint):
         assert isinstance(hint, type)
         return made_of(hint)
-    of = [_of(each) for each in get_args(hint) if each is not ...]
+    if isinstance(hint, EnumType):
+        return st.sampled_from(list(hint))
+    of = [of_type(each) for each in get_args(hint) if each is not ...]
     if get_origin(hint) in (Union, UnionType):
         return st.one_of(of)
     if get_origin(hint) is tuple:
-        return st.lists(of[0], max_size=4).map(tuple)
-    if get_origin(hint) is dict:
+        return st.lists(of[0], max_size=4).map(tuple) if ... in get_args(hint) else st.tuples(*of)
+    if get_origin(hint) is frozenset:
+        return st.frozensets(of[0], max_size=4)
+    if get_origin(hint) in (dict, Mapping):
         return st.dictionaries(of[0], of[1], max_size=4)
     raise TypeError(f"no strategy for {hint}: add one to {__name__}")

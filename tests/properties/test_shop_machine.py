@@ -1,8 +1,10 @@
 """What the commands of a shop do, at random and through two handlers at once, is what a simple model says."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -14,9 +16,12 @@ from commands.cart import AddToCart
 from commands.handler import Handler
 from commands.order import PayOrder, RecordCapture, RecordDecline, RecordRefund, orders
 from commands.rejections import InvalidTransition, OutOfStock
+from commands.states import Known
 from commands.stock import AdjustStock, ReceiveStock
 from events.values import OrderId, PaymentId
-from tests.integration.book import flaws, open_store
+from infrastructure import snapshots
+from infrastructure.snapshots import StateCodec
+from tests.integration.book import flaws, open_handler, open_store
 from tests.properties.shop_driver import PRICES, Floor, ShopDriver
 
 WHERE, UNITS, WHO, WHICH = (
@@ -26,6 +31,7 @@ WHERE, UNITS, WHO, WHICH = (
     st.integers(0, 9),
 )
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)  # explaining a failure would take as long again as finding it
+LIMITS = settings(stateful_step_count=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 ARTICLE = st.sampled_from(list(PRICES))
 
 
@@ -122,21 +128,45 @@ class ShopMachine(ShopDriver):
         getattr(self.model, kinds[outcomes.index(None)])(order_id)
 
 
-@pytest.fixture
-def floor(database_url: str) -> Iterator[Floor]:
+@contextmanager
+def floor_of(database_url: str, opened: Callable[[str], AbstractAsyncContextManager[Handler]]) -> Iterator[Floor]:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
 
         async def handlers() -> list[Handler]:
-            return [Handler(await stack.enter_async_context(open_store(database_url))) for _ in range(2)]
+            return [await stack.enter_async_context(opened(database_url)) for _ in range(2)]
 
         yield Floor(runner, runner.run(handlers()))
         runner.run(stack.aclose())
         assert runner.run(flaws(database_url)) == []
 
 
-def test_the_shop_does_what_the_model_says(floor: Floor) -> None:
-    limits = settings(
-        max_examples=20, stateful_step_count=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck)
-    )
-    run_state_machine_as_test(type("ShopOnThisFloor", (ShopMachine,), {"floor": floor}), settings=limits)
+@asynccontextmanager
+async def without_snapshots(url: str) -> AsyncIterator[Handler]:
+    async with open_store(url) as store:
+        yield Handler(store)
+
+
+def test_the_shop_does_what_the_model_says(database_url: str) -> None:
+    with floor_of(database_url, without_snapshots) as floor:
+        machine = type("ShopOnThisFloor", (ShopMachine,), {"floor": floor})
+        run_state_machine_as_test(machine, settings=settings(LIMITS, max_examples=20))
+
+
+def test_the_shop_does_the_same_from_snapshots(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing stays in memory, every state is kept as soon as it is read or reached, and what follows builds on it."""
+    monkeypatch.setattr(snapshots, "REPLAYED_MAX", 0)
+    monkeypatch.setattr(snapshots, "KEPT_EVERY", 1)
+    monkeypatch.setattr(snapshots, "WRITE_AFTER_S", 0)
+    found: list[str] = []
+
+    def decode(codec: StateCodec, stream: str, *fields: Any) -> Known:
+        found.append(stream.partition("-")[0])
+        return decoded(codec, stream, *fields)
+
+    decoded = StateCodec.decode
+    monkeypatch.setattr(StateCodec, "decode", decode)
+    with floor_of(database_url, partial(open_handler, cached_streams=0)) as floor:
+        machine = type("ShopOnSnapshots", (ShopMachine,), {"floor": floor})
+        run_state_machine_as_test(machine, settings=settings(LIMITS, max_examples=10))
+    assert {"claim", "product", "stock"} <= set(found)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from commands import handler as handler_module
+from commands import streams
 from commands.handler import Handler
 from commands.user import STAFF, GrantRole, RegisterUser, users
 from events.store import Append, Recorded
@@ -45,7 +45,7 @@ async def test_what_was_read_ahead_is_not_read_again(store: CountingStore) -> No
 
 
 async def test_long_streams_are_read_ahead_in_pages(store: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler_module, "MAX_FACTS_WARMED", 3)
+    monkeypatch.setattr(streams, "MAX_FACTS_WARMED", 3)
     for user in (ANNE, BERT, CLEO):
         await store.append(Append([UserRegistered(user, "someone@example.com"), RoleGranted(user, STAFF)]))
     await Handler(store).warm(EVERYONE)

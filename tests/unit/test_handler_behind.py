@@ -145,7 +145,7 @@ async def test_the_cache_is_bounded(store: HeldStore) -> None:
     handler = Handler(store, cached_streams=10)
     for n in range(30):
         await handler(ReceiveStock(SMALL, 1, location=f"shelf {n}"))
-        assert len(handler._cache) <= 10
+        assert len(handler._streams) <= 10
 
 
 async def test_the_cache_is_bounded_by_what_is_asked_in_vain_too(store: HeldStore) -> None:
@@ -153,11 +153,11 @@ async def test_the_cache_is_bounded_by_what_is_asked_in_vain_too(store: HeldStor
     for n in range(30):
         with refused(NotFound):
             await handler(ReceiveStock(Sku(f"NONE-{n}"), 1))
-        assert len(handler._cache) <= 10
+        assert len(handler._streams) <= 10
 
 
 async def test_a_decision_over_more_streams_than_the_cache_holds_is_taken(store: HeldStore) -> None:
     handler = Handler(store, cached_streams=1)
     commands = [ReceiveStock(SMALL, 1, location=f"shelf {n}") for n in range(5)]
     assert len((await handler(*commands)).events) == 5
-    assert len(handler._cache) == 1
+    assert len(handler._streams) == 1

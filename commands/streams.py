@@ -1,0 +1,158 @@
+"""The streams that a process knows, and what one decision has looked at of them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from commands.decider import Ref
+from commands.states import States
+from events import Event, stream_of
+from events.store import Appended, EventStore, Ticket
+
+S = TypeVar("S")
+
+MAX_FACTS_WARMED = 20_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """A stream as this process knows it: `pending` is the append that its newest facts travel in, with its `ticket`,
+    and `moved_by` the append of this process that leads beyond it."""
+
+    version: int
+    state: Any
+    pending: "asyncio.Task[Appended] | None" = None
+    ticket: Ticket | None = None
+    moved_by: "asyncio.Task[Appended] | None" = None
+
+
+class Unread(Exception):
+    """A decision asked for streams that are not in memory: read them, and decide again."""
+
+    def __init__(self, refs: Sequence[Ref[Any]]) -> None:
+        self.refs = refs
+
+
+class Streams:
+    """A cache of the `limit` streams that were used last. A baseline only: an entry may be behind its stream."""
+
+    def __init__(self, store: EventStore, states: States, limit: int) -> None:
+        self._store, self._states, self._limit = store, states, limit
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._entries
+
+    def get(self, stream: str) -> Entry | None:
+        return self._entries.get(stream)
+
+    def use(self, stream: str) -> Entry:
+        """Raises KeyError."""
+        self._entries.move_to_end(stream)
+        return self._entries[stream]
+
+    def put(self, stream: str, entry: Entry) -> None:
+        self._entries[stream] = entry
+        self._entries.move_to_end(stream)
+
+    def forget(self, *streams: str) -> None:
+        for stream in streams:
+            self._entries.pop(stream, None)
+
+    def trim(self) -> None:
+        """Reading does not: a decision may need more streams than there is room for."""
+        while len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+    async def load(self, refs: Sequence[Ref[Any]]) -> None:
+        for stream, known in (await self._states.read(refs)).items():
+            self._entries.setdefault(stream, Entry(*known))
+
+    async def warm(self, refs: Collection[Ref[Any]]) -> None:
+        """Load in few round trips and in pages of bounded size what is not here yet."""
+        unknown = {ref.stream: ref for ref in refs if ref.stream not in self._entries}
+        versions = await self._store.versions(list(unknown)) if unknown else {}
+        page: list[Ref[Any]] = []
+        facts = 0
+        for stream, ref in unknown.items():
+            if versions[stream] == 0:
+                self._entries.setdefault(stream, Entry(0, ref.fold.initial))
+                continue
+            if page and facts + versions[stream] > MAX_FACTS_WARMED:
+                await self.load(page)
+                page, facts = [], 0
+            page.append(ref)
+            facts += versions[stream]
+        if page:
+            await self.load(page)
+
+    async def forget_moved(self, seen: Mapping[str, Entry]) -> None:
+        """Of all that a decision read, drop what others have moved: not only what its append stumbled over first."""
+        current = await self._store.versions(list(seen))
+        for stream, entry in seen.items():
+            if current[stream] > entry.version and self._entries.get(stream) is entry:
+                self.forget(stream)
+
+    async def are_final(self, seen: Mapping[str, Entry]) -> bool:
+        """Whether these are all committed, and were the present when they were read; those that were not are dropped.
+
+        A stream that has moved since was at the version seen if this process moved it: its append said so."""
+        self.trim()
+        if not await _all_written([entry.pending for entry in seen.values()]):
+            return False
+        current = await self._store.versions(list(seen))
+        moved = {stream: entry for stream, entry in seen.items() if current[stream] != entry.version}
+        stale = [stream for stream, entry in moved.items() if entry.moved_by is None]
+        self.forget(*stale)
+        return not stale and await _all_written([entry.moved_by for entry in moved.values()])
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one decision has looked at, and the states that its own facts have led to so far."""
+
+    streams: Streams
+    assuming: bool = False
+    """Whether streams that are assumed to be new may be taken as such; what is wrong about that comes out later."""
+    seen: dict[str, Entry] = field(default_factory=dict)
+    refs: dict[str, Ref[Any]] = field(default_factory=dict)
+    states: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, ref: Ref[S]) -> S:
+        return self.all([ref])[0]
+
+    def all(self, refs: Sequence[Ref[S]]) -> list[S]:
+        unread = [ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams]
+        if to_read := [ref for ref in unread if not (self.assuming and ref.assumed_new)]:
+            raise Unread(to_read)
+        for ref in unread:
+            self.streams.put(ref.stream, Entry(0, ref.fold.initial))
+        for ref in refs:
+            if ref.stream not in self.states:
+                entry = self.streams.use(ref.stream)
+                self.seen[ref.stream], self.refs[ref.stream] = entry, ref
+                self.states[ref.stream] = entry.state
+        return [self.states[ref.stream] for ref in refs]
+
+    def evolve(self, events: Sequence[Event]) -> None:
+        """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
+        for event in events:
+            stream = stream_of(event)
+            self.states[stream] = self.refs[stream].fold.evolve(self.states[stream], event)
+
+
+async def _all_written(appends: Sequence["asyncio.Task[Appended] | None"]) -> bool:
+    tasks = {task for task in appends if task is not None}
+    if tasks:
+        await asyncio.wait(tasks)
+    return all(map(wrote, tasks))
+
+
+def wrote(task: "asyncio.Task[Appended]") -> bool:
+    """Whether this append, which has ended, stored its facts."""
+    return not task.cancelled() and task.exception() is None and task.result().replayed is None
