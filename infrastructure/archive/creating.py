@@ -141,7 +141,7 @@ async def _write(connection: Connection, partition: Partition, path: Path) -> No
 
 async def _replaced(connection: Connection, partition: Partition, checked: Checked, by: str) -> int:
     """Put what stays in the place of the partition; how many facts that is."""
-    keeping = _Keeping(connection, partition)
+    keeping = Keeping(connection, partition)
     await make_next(connection, partition)
     await keeping.keep()
     await connection.execute(f"ANALYZE {partition.next_table}")
@@ -162,7 +162,7 @@ async def _replaced(connection: Connection, partition: Partition, checked: Check
     return kept
 
 
-class _Keeping:
+class Keeping:
     """Fills the next table with what stays of a partition. A stream that had ended may go on at any time: then it does
     not end in this partition any more, and is kept as a whole."""
 
