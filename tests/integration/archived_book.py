@@ -55,7 +55,10 @@ class ArchivedBook(SealedBook):
         return [made async for made in create(self.url, KEYRING, self.directory, **options)]
 
     async def restore(self, made: Made) -> Checked:
-        return await restore(self.url, KEYRING, made.path)
+        return await self.restore_file(made.path)
+
+    async def restore_file(self, path: Path) -> Checked:
+        return await restore(self.url, KEYRING, path)
 
     async def dump(self) -> list[str]:
         """Every fact with all that it is, but for those that tell of archives."""
