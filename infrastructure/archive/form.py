@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from infrastructure.seal import Seal, packed, time_text
+from infrastructure.seal import Seal, digest_of, time_text
 
 FORMAT, FORMAT_VERSION = "daybook-archive", 1
 COMPRESSION = 3
@@ -86,8 +86,8 @@ class FactLine(msgspec.Struct, tag_field="line", tag="fact", frozen=True):
 
     def digest(self) -> bytes:
         """As infrastructure.seal.digest."""
-        texts = self.stream, self.version, self.type, self.schema_version, self.id, self.occurred_at, self.recorded_at
-        return sha256(packed("daybook-fact-1", *texts, self.metadata, self.body)).digest()
+        named = self.stream, self.version, self.type, self.schema_version, self.id
+        return digest_of(*named, self.occurred_at.encode(), self.recorded_at.encode(), self.metadata, self.body)
 
 
 class EndLine(msgspec.Struct, tag_field="line", tag="end", frozen=True):
