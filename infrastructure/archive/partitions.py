@@ -91,6 +91,7 @@ async def open_workshop(url: str) -> AsyncIterator[asyncpg.Connection]:
         async with turn.transaction():
             if not await turn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _TURN):
                 raise Busy("another archive is being made or restored right now")
+            await turn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # hosted servers set one
             await connection.execute("SET statement_timeout = 0")
             for (table,) in await connection.fetch(LEFT_BEHIND):
                 await connection.execute(f"DROP TABLE {table}")

@@ -23,8 +23,9 @@ from infrastructure.rebuild import rebuild
 from infrastructure.snapshots import Snapshots
 from infrastructure.verification import Kind
 from projections.stock_level import stock_level
-from tests.integration.archived_book import KEYRING, PART, ArchivedBook, life, open_archived_book
+from tests.integration.archived_book import PART, ArchivedBook, life, open_archived_book
 from tests.integration.book import flaws, tail
+from tests.integration.sealed_book import KEYRING
 
 FIRST = "SELECT stream FROM facts WHERE stream LIKE $1 || '-%' ORDER BY position LIMIT 1"
 

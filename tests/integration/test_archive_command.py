@@ -14,7 +14,8 @@ from api.cli import call
 from api.cli.outcome import ExitCode
 from infrastructure import migrations
 from infrastructure.settings import Settings
-from tests.integration.archived_book import KEYRING, PART, open_archived_book
+from tests.integration.archived_book import PART, open_archived_book
+from tests.integration.sealed_book import KEYRING
 
 PUBLIC = KEYRING.public[0].text
 

@@ -14,8 +14,8 @@ from infrastructure.archive.judging import Checked, Unsound, check_file
 from infrastructure.archive.restoring import NotArchived, restore
 from infrastructure.database import open_pool
 from infrastructure.keyring import Keyring
-from tests.integration.archived_book import KEYRING, PART, open_archived_book
-from tests.integration.sealed_book import STRANGER
+from tests.integration.archived_book import PART, open_archived_book
+from tests.integration.sealed_book import KEYRING, STRANGER
 
 PUBLIC = Keyring(retired=[KEYRING.public[0].raw])
 FIRST, LAST = PART + 1, 2 * PART
