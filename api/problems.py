@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details, made in one place. A client can never cause a 500."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -13,16 +14,18 @@ from starlette.routing import Match
 
 from commands.handler import KeyInFlight, KeyReused
 from commands.rejections import LimitExceeded, NotFound, Rejected, VersionMismatch
-from events.store import AppendRefused, StoreBusy, Unacknowledged
+from events.store import AppendRefused, Archive, PositionsArchived, StoreBusy, StreamArchived, Unacknowledged
 from infrastructure.database import BAD_INPUT, UNREACHABLE
 
 RETRY_AFTER_S = "1"
 
 CATALOG: dict[str, tuple[str, str]] = {
+    "archived": ("In an archive", "`archives` names the files to restore before this can be told."),
     "bad_request": ("Bad request", "The request cannot be read."),
     "cart_empty": ("The cart is empty", "There is nothing to order."),
     "conflict": ("Conflict", "The request does not fit the present state."),
     "email_taken": ("Address in use", "There is an account with this e-mail address."),
+    "facts_archived": ("In an archive", "Go on behind the archives, or restore those that `archives` names."),
     "forbidden": ("Forbidden", "You are signed in, but may not do this."),
     "idempotency_key_in_flight": ("Under way", "The first request with this Idempotency-Key has not ended yet."),
     "idempotency_key_required": ("Idempotency-Key missing", "This command must carry an Idempotency-Key header."),
@@ -45,6 +48,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "price_changed": ("The price has changed", "Show the shopper the new total and ask again."),
     "projection_behind": ("Not there yet", "The read side has not reached Min-Position in time. Ask again."),
     "stock_would_go_negative": ("Not that much there", "An adjustment may not take away what is reserved."),
+    "stream_archived": ("In an archive", "It has ended long ago. `archives` names what to restore to go on with it."),
     "too_many_requests": ("Too many requests", "Slow down."),
     "unacknowledged": ("Outcome unknown", "It may have happened. Repeat it with the same Idempotency-Key to learn."),
     "unauthorized": ("Sign in first", "This needs a valid access token."),
@@ -155,6 +159,16 @@ def install(app: FastAPI) -> None:
         headers = {**(error.headers or {}), "Allow": _allowed(request)} if error.status_code == 405 else error.headers
         return answer(request, error.status_code, code, str(error.detail), headers=headers)
 
+    @app.exception_handler(StreamArchived)
+    async def _stream_archived(request: Request, error: StreamArchived) -> JSONResponse:
+        status, code = (410, "archived") if request.method in ("GET", "HEAD") else (409, "stream_archived")
+        return answer(request, status, code, str(error), members={"archives": shown_archives(error.archives)})
+
+    @app.exception_handler(PositionsArchived)
+    async def _positions_archived(request: Request, error: PositionsArchived) -> JSONResponse:
+        members = {"archives": shown_archives(error.archives)}
+        return answer(request, 410, "facts_archived", str(error), members=members)
+
     @app.exception_handler(StoreBusy)
     async def _busy(request: Request, error: StoreBusy) -> JSONResponse:
         return answer(request, 503, "unavailable", str(error))
@@ -191,6 +205,10 @@ def _allowed(request: Request) -> str:
 def _is_served(request: Request, method: str) -> bool:
     asked = {**request.scope, "method": method}
     return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+
+def shown_archives(archives: Sequence[Archive]) -> list[dict[str, Any]]:
+    return [asdict(archive) for archive in archives]
 
 
 def _field_error(problem: Mapping[str, Any]) -> dict[str, str]:

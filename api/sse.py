@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.media import SSE
 from api.problems import Problem
+from events.store import PositionsArchived
 from infrastructure.codec import StoredFact
 from infrastructure.event_json import event_line
 from infrastructure.ring import Wanted
@@ -51,10 +53,12 @@ class EventStream(StreamingResponse):
     async def _events(self) -> AsyncIterator[bytes]:
         told = self._after
         yield b": the feed\nretry: %d\n\n" % random.randint(*COME_BACK_MS)
-        async for page in self._pages:
-            for chunk in page.chunks():
-                yield chunk
-            if not page.facts:
-                # An event without data is not handed to anyone, but its id is where the consumer will go on.
-                yield b": nothing yet\nid: %d\n\n" % page.position if page.position > told else b":\n\n"
-            told = page.position
+        # Where what comes next has just been archived, the stream ends: coming back, its consumer is told so.
+        with suppress(PositionsArchived):
+            async for page in self._pages:
+                for chunk in page.chunks():
+                    yield chunk
+                if not page.facts:
+                    # An event without data is not handed to anyone, but its id is where the consumer will go on.
+                    yield b": nothing yet\nid: %d\n\n" % page.position if page.position > told else b":\n\n"
+                told = page.position

@@ -80,7 +80,7 @@ def evolve(cart: Cart, event: CartEvent) -> Cart:
         case CartLineRemoved(_, sku):
             return replace(cart, lines={other: line for other, line in cart.lines.items() if other != sku})
         case CartCleared() | CartCheckedOut():
-            return replace(cart, lines={})
+            return Cart(opened=True)  # whatever was before: the facts before it may be in an archive
         case _:
             assert_never(event)
 

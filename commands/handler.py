@@ -19,7 +19,7 @@ from commands.rejections import Rejected, VersionMismatch
 from commands.states import Known, Replayed, States
 from commands.streams import Entry, Reading, Streams, Unread, wrote
 from events import Event, stream_of
-from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy
+from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
 S = TypeVar("S")
 
@@ -88,8 +88,8 @@ class Handler:
     ) -> Done:
         """Decide these commands one after the other and store all that follows in one transaction, or nothing.
 
-        `expected` are versions that the caller insists on. Raises Rejected with the reason why not, StoreBusy,
-        AppendRefused, or Unacknowledged if the store could not say whether it was done.
+        `expected` are versions that the caller insists on. Raises Rejected with the reason why not, StreamArchived,
+        StoreBusy, AppendRefused, or Unacknowledged if the store could not say whether it was done.
         """
         metadata = metadata or Metadata(command=type(commands[0]).__name__)
         if once is None:
@@ -129,7 +129,10 @@ class Handler:
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))
-            reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
+            try:
+                reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
+            except StreamArchived as archived:
+                return await self._refuse(archived, once)
             if isinstance(decision, Rejected) or (not decision and once is None):
                 if not await self._streams.are_final(reading.seen):
                     continue
@@ -210,7 +213,7 @@ class Handler:
                 entry.pending = entry.ticket = None
             self._states.moved(reading.refs[stream], reading.seen[stream].version, known)
 
-    async def _refuse(self, refusal: Rejected, once: Once | None) -> Done:
+    async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:
         """A repetition may be refused by what its first run has changed (the cart is empty by now): the key knows."""
         if once is not None and (known := await self._store.recall(once.key)) is not None:
             key, appended = known

@@ -5,32 +5,56 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, get_args
 
-from events.cart import CartEvent
+from events.archive import ArchiveEvent
+from events.cart import CartCheckedOut, CartCleared, CartEvent
 from events.category import CategoryEvent
 from events.claim import ClaimEvent
 from events.operations import OperationsEvent
-from events.order import OrderEvent
+from events.order import OrderCancelled, OrderCompleted, OrderEvent, OrderLapsed, PaymentRefunded
 from events.product import ProductEvent
 from events.stock import StockEvent
 from events.user import UserEvent
 
-Event = CartEvent | CategoryEvent | ClaimEvent | OperationsEvent | OrderEvent | ProductEvent | StockEvent | UserEvent
+Event = (
+    ArchiveEvent
+    | CartEvent
+    | CategoryEvent
+    | ClaimEvent
+    | OperationsEvent
+    | OrderEvent
+    | ProductEvent
+    | StockEvent
+    | UserEvent
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamKind:
-    """A kind of stream: its category, the facts it may hold, and the fields of a fact that name its stream."""
+    """A kind of stream: its category, the facts it may hold, and the fields of a fact that name its stream.
+
+    After a fact of `ends`, nothing more is expected to happen in the stream. After one of `begins_anew`, the state is
+    the same whatever was before, so that this fact and those behind it can be read without the earlier ones.
+    """
 
     category: str
     events: tuple[type, ...]
     identity: tuple[str, ...]
+    ends: tuple[type, ...] = ()
+    begins_anew: tuple[type, ...] = ()
 
 
 STREAM_KINDS = (
-    StreamKind("cart", get_args(CartEvent), ("cart_id",)),
+    StreamKind("archive", get_args(ArchiveEvent), ("file",)),
+    StreamKind("cart", get_args(CartEvent), ("cart_id",), begins_anew=(CartCheckedOut, CartCleared)),
     StreamKind("category", get_args(CategoryEvent), ("category_id",)),
     StreamKind("claim", get_args(ClaimEvent), ("name",)),
-    StreamKind("order", get_args(OrderEvent), ("order_id",)),
+    # A payment that is under way when an order is cancelled comes to its end behind that, and then the refund.
+    StreamKind(
+        "order",
+        get_args(OrderEvent),
+        ("order_id",),
+        ends=(OrderCompleted, OrderCancelled, OrderLapsed, PaymentRefunded),
+    ),
     StreamKind("product", get_args(ProductEvent), ("product_id",)),
     StreamKind("projection", (OperationsEvent,), ("projection",)),
     StreamKind("stock", get_args(StockEvent), ("sku", "location")),
@@ -39,6 +63,11 @@ STREAM_KINDS = (
 
 EVENT_TYPES: dict[str, type] = {event.__name__: event for kind in STREAM_KINDS for event in kind.events}
 """Every fact by its stored name. The name is a contract with the past: renaming a class needs an upcaster."""
+
+BEGINS_ANEW = frozenset(event for kind in STREAM_KINDS for event in kind.begins_anew)
+
+LAST_WORDS = frozenset(event for kind in STREAM_KINDS for event in (*kind.ends, *kind.begins_anew))
+"""Of a stream that stands at one of these, the earlier facts can be archived."""
 
 
 def stream_name(category: str, *identity: str) -> str:

@@ -109,6 +109,41 @@ class Unacknowledged(Exception):
     """The connection broke before the answer came: it may have been stored or not. The idempotency key tells."""
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A file with the facts from position `first` to `last`; `sha256` as its last line says, in hexadecimal digits."""
+
+    first: int
+    last: int
+    file: str
+    sha256: str
+
+
+class Archived(Exception):
+    """What is asked for is not all in the book: the rest is in these archives, as far as is known."""
+
+    def __init__(self, what: str, archives: Sequence[Archive]) -> None:
+        where = "; ".join(f"positions {each.first} to {each.last} are in {each.file}" for each in archives)
+        super().__init__(f"{what} {where or 'no archive is known to have them'}")
+        self.archives = archives
+
+
+class StreamArchived(Archived):
+    """Earlier facts of a stream are in an archive, and its state cannot be told without them."""
+
+    def __init__(self, stream: str, archives: Sequence[Archive]) -> None:
+        super().__init__(f"Facts of {stream} are not in the book:", archives)
+        self.stream = stream
+
+
+class PositionsArchived(Archived):
+    """Facts beyond `after`, or at the position asked for, are in archives."""
+
+    def __init__(self, after: int, archives: Sequence[Archive]) -> None:
+        super().__init__(f"Not all facts beyond position {after} are in the book:", archives)
+        self.after = after
+
+
 class EventStore(Protocol):
     """Append facts, read streams, read the whole book in commit order."""
 
@@ -119,7 +154,10 @@ class EventStore(Protocol):
         ...
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
-        """All facts of these streams, each stream's in order of version."""
+        """All facts of these streams, each stream's in order of version.
+
+        Where the first ones are in an archive: those from a fact on that needs none before it.
+        Raises StreamArchived if there is no such fact."""
         ...
 
     async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
@@ -127,7 +165,9 @@ class EventStore(Protocol):
         ...
 
     async def read_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[Recorded]:
-        """Up to `limit` facts beyond position `after` in commit order, of the named types (none named: all)."""
+        """Up to `limit` facts beyond position `after` in commit order, of the named types (none named: all).
+
+        Raises PositionsArchived."""
         ...
 
     async def recall(self, key: str) -> tuple[IdempotencyKey, Appended] | None:

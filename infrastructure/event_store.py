@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from events.store import Append, Appended, Conflict, Fact, IdempotencyKey, Recorded
+from infrastructure.archive.catalog import check_present, from_beginnings, gaps, refused
 from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
 from infrastructure.committer import Committer
 from infrastructure.database import Connection, Pool
@@ -19,7 +20,8 @@ COLUMNS = "position, id, stream, version, type, schema_version, body, metadata, 
 READ_STREAMS = f"""SELECT read.* FROM unnest($1::text[]) AS wanted (stream) CROSS JOIN LATERAL
     (SELECT {COLUMNS} FROM facts WHERE stream = wanted.stream ORDER BY version) AS read"""
 READ_ALL = f"SELECT {COLUMNS} FROM facts WHERE position > $1 ORDER BY position LIMIT $2"
-READ_TYPES = f"SELECT {COLUMNS} FROM facts WHERE position > $1 AND type = ANY ($3::text[]) ORDER BY position LIMIT $2"
+READ_TYPES = f"""SELECT {COLUMNS} FROM facts
+    WHERE position > $1 AND type = ANY ($3::text[]) AND facts_present($1) ORDER BY position LIMIT $2"""
 READ_STREAM = f"""SELECT {COLUMNS} FROM facts
     WHERE stream = $1 AND version > $2 AND version <= $3 ORDER BY version LIMIT $4"""
 VERSIONS = """SELECT stream, (SELECT version FROM streams WHERE stream = wanted.stream)
@@ -27,7 +29,8 @@ VERSIONS = """SELECT stream, (SELECT version FROM streams WHERE stream = wanted.
 READ_POSITIONS = f"SELECT {COLUMNS} FROM facts WHERE position = ANY ($1::bigint[]) ORDER BY position"
 # All but what is known not to matter: a type that this program has never heard of must be noticed, not passed over.
 READ_EXCEPT = f"""SELECT {COLUMNS} FROM facts
-    WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) ORDER BY position LIMIT $2"""
+    WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) AND facts_present($1, $4)
+    ORDER BY position LIMIT $2"""
 RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
 HEAD_POSITION = "SELECT position FROM head"
 MAX_POSITION = 2**63 - 1
@@ -53,7 +56,8 @@ class PostgresEventStore:
             return known[1]
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
-        return [self._recorded(row) for row in await self._reader.rows(streams)]
+        facts = [self._recorded(row) for row in await self._reader.rows(streams)]
+        return await from_beginnings(self._pool, facts, found) if (found := gaps(facts)) else facts
 
     async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
         rows = await self._pool.fetch(VERSIONS, list(streams))
@@ -73,8 +77,9 @@ class PostgresEventStore:
     ) -> Sequence[Recorded | Unread]:
         """Facts with `after < position <= until` in commit order, of all types except `but`.
 
-        One that cannot be read does not keep the others from being read."""
-        rows = await (via or self._pool).fetch(READ_EXCEPT, after, limit, list(but), until)
+        One that cannot be read does not keep the others from being read. Raises PositionsArchived."""
+        with refused(after):
+            rows = await (via or self._pool).fetch(READ_EXCEPT, after, limit, list(but), until)
         return list(map(self._read, rows))
 
     async def read_positions(self, positions: Collection[int], via: Connection) -> Sequence[Recorded | Unread]:
@@ -103,6 +108,10 @@ class PostgresEventStore:
         """Facts of one stream with `after < version <= until`, as they are stored."""
         return [stored_fact(row) for row in await self._pool.fetch(READ_STREAM, stream, after, until, limit)]
 
+    async def check_present(self, after: int) -> None:
+        """Raises PositionsArchived if facts beyond position `after` are in archives."""
+        await check_present(self._pool, after)
+
     def decode(self, stored: StoredFact) -> Recorded:
         """Raises UnknownFact or Undecodable."""
         recorded: Recorded = self._mapper.to_domain_event(stored)
@@ -111,8 +120,12 @@ class PostgresEventStore:
     async def _rows(self, after: int, limit: int, types: Collection[str]) -> list[Any]:
         if types:
             names = self._mapper.transcoder.evolution.stored_names(types)
-            return await self._pool.fetch(READ_TYPES, after, limit, list(names))
-        return await self._pool.fetch(READ_ALL, after, limit)
+            with refused(after):
+                return await self._pool.fetch(READ_TYPES, after, limit, list(names))
+        rows = await self._pool.fetch(READ_ALL, after, limit)
+        if rows and rows[-1]["position"] - max(after, 0) != len(rows):  # positions have no gaps
+            await check_present(self._pool, after)
+        return rows
 
     def _read(self, row: Any) -> Recorded | Unread:
         try:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.store import Archive, PositionsArchived
+from infrastructure.archive.catalog import refused
 from infrastructure.codec import StoredFact
 from infrastructure.database import Pool
 from infrastructure.event_store import COLUMNS, HEAD_POSITION, stored_fact
@@ -23,6 +25,7 @@ FEED = Listing(
         "actor": "metadata ->> 'actor' = {}",
         "correlation": "metadata ->> 'correlation_id' = {}",
         "until": "position <= {}",
+        "after": "facts_present({})",
     },
 )
 STREAM = Listing(
@@ -35,14 +38,17 @@ STREAM = Listing(
 # Statements wait here for an append that is being committed: its time may lie before the time asked about.
 END_OF_BOOK = """SELECT position, recorded_at <= $1::timestamptz AS all_by_then, $1 > clock_timestamp() AS in_future
     FROM head FOR SHARE"""
-# `recorded_at` never goes back along positions, and positions have no gaps: halving finds the last one by then.
+# `recorded_at` never goes back along positions, and positions have no gaps behind the last archive: halving finds the
+# last one by then.
 LAST_BY = """WITH RECURSIVE halved (low, high) AS (
-        SELECT 0::bigint, $2::bigint
+        SELECT coalesce(max(last_position), 0), $2::bigint FROM archives
         UNION ALL
         SELECT CASE WHEN f.recorded_at <= $1 THEN f.position ELSE low END,
                CASE WHEN f.recorded_at <= $1 THEN high ELSE f.position - 1 END
         FROM halved JOIN facts f ON f.position = (low + high + 1) / 2 WHERE low < high
     ) SELECT low FROM halved WHERE low = high"""
+NOT_BY = """SELECT first_position, last_position, file, sha256 FROM archives
+    WHERE last_position = (SELECT max(last_position) FROM archives) AND recorded_to > $1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ async def read_feed(
 
     Who did a thing is not indexed, since appends would pay for it: such a search goes through the book in steps, and
     after `patience_s` hands over what it has found until then.
+
+    Raises PositionsArchived if any fact beyond `after` is in an archive.
     """
     head: int = await pool.fetchval(HEAD_POSITION) if until is None else until
     searches = not filters.keys().isdisjoint({"actor", "correlation"}) and "stream" not in filters
@@ -75,7 +83,10 @@ async def read_feed(
     facts: list[StoredFact] = []
     while after < head:
         end = min(after + step, head) if searches else head
-        part = await FEED.part(pool, Window(limit - len(facts), (after,)), {**filters, "until": end})
+        with refused(after):
+            part = await FEED.part(
+                pool, Window(limit - len(facts), (after,)), {**filters, "until": end, "after": after}
+            )
         facts += map(stored_fact, part.rows)
         if part.next is not None:
             return FeedPage(facts, facts[-1].id, True)
@@ -86,7 +97,9 @@ async def read_feed(
 
 
 async def position_at(pool: Pool, time: datetime) -> int | None:
-    """The position of the last fact recorded at `time` or before; None if that is not settled, as `time` is to come."""
+    """The position of the last fact recorded at `time` or before; None if that is not settled, as `time` is to come.
+
+    Raises PositionsArchived for a time that only an archive can tell of."""
     end = await pool.fetchrow(END_OF_BOOK, time)
     assert end is not None
     if end["in_future"]:
@@ -94,4 +107,7 @@ async def position_at(pool: Pool, time: datetime) -> int | None:
     if end["all_by_then"]:
         return int(end["position"])
     position: int = await pool.fetchval(LAST_BY, time, end["position"])
+    # Asked afterwards, so that an archive made meanwhile is noticed.
+    if (archive := await pool.fetchrow(NOT_BY, time)) is not None:
+        raise PositionsArchived(0, [Archive(*archive)])
     return position

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from events.store import PositionsArchived
+from infrastructure.archive.catalog import archives_between
 from infrastructure.database import Pool
 from infrastructure.seal import SEAL_COLUMNS, Seal, Step, facts_between, inclusion_path, leaves, split, time_text
 from queries.rows import Listing
@@ -31,9 +33,11 @@ class Proof:
 
 
 async def prove(pool: Pool, position: int) -> Proof:
-    """That the fact at this position is in the book. Raises NoSuchFact or NotSealed."""
+    """That the fact at this position is in the book. Raises NoSuchFact, NotSealed or PositionsArchived."""
     facts = await facts_between(pool, position - 1, position, 1)
     if not facts:
+        if archives := await archives_between(pool, position, position):
+            raise PositionsArchived(position - 1, archives)
         raise NoSuchFact(position)
     row = await pool.fetchrow(_SEAL_OF, position)
     if row is None:

@@ -62,7 +62,8 @@ async def rebuild(
     compare: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Rebuilt:
-    """Raises RebuildRunning, or LeaseLost if this process was held up for longer than its lease."""
+    """Raises RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book, or LeaseLost if
+    this process was held up for longer than its lease."""
     live, shadow = projection.name, projection.name + SHADOW
     leases = Leases(pool, [shadow], owner)
     await leases.prepare()
@@ -77,6 +78,7 @@ async def rebuild(
             if rebuilt.begun_anew:
                 log.warning("rebuild_begun_anew", projection=live, left_at=lease.position)
             await make_shadow(pool, live, lease, source)
+        await store.check_present(lease.position)
         filling = Filling(store, projection, await ReadTable.open(pool, projection, shadow), lease)
         await filling.catch_up(pool, leases, on_progress)
         await _switch(pool, filling, source, compare, rebuilt)

@@ -64,10 +64,25 @@ def _second_text(seconds: int) -> bytes:
 def digest(fact: Any) -> bytes:
     """SHA-256 of all that a fact is, except for its position. `fact` is a row of FACT_COLUMNS."""
     _, stream, version, type_name, schema_version, fact_id, occurred_at, recorded_at, metadata, body = fact
-    stream, type_name, fact_id = stream.encode(), type_name.encode(), fact_id.encode()
-    version, schema_version = b"%d" % version, b"%d" % schema_version
-    occurred_at, recorded_at = time_text(occurred_at), time_text(recorded_at)
-    metadata, body = metadata.encode(), body.encode()
+    times = time_text(occurred_at), time_text(recorded_at)
+    return digest_of(stream, version, type_name, schema_version, fact_id, *times, metadata, body)
+
+
+def digest_of(
+    stream_text: str,
+    version_number: int,
+    type_text: str,
+    schema_number: int,
+    id_text: str,
+    occurred_at: bytes,
+    recorded_at: bytes,
+    metadata_text: str,
+    body_text: str,
+) -> bytes:
+    """The same from the parts, with times in the texts that `time_text` gives."""
+    stream, type_name, fact_id = stream_text.encode(), type_text.encode(), id_text.encode()
+    version, schema_version = b"%d" % version_number, b"%d" % schema_number
+    metadata, body = metadata_text.encode(), body_text.encode()
     # One format, not `packed`: this is run for every fact there is.
     return sha256(
         _FACT

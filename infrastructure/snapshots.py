@@ -17,7 +17,9 @@ import structlog
 from commands import FOLDS
 from commands.decider import Fold, Ref
 from commands.states import Known
+from events import BEGINS_ANEW
 from events.evolution import Evolution
+from infrastructure.archive.catalog import missing_before
 from infrastructure.codec import FactTranscoder
 from infrastructure.database import Pool
 from infrastructure.fold_key import fold_key, may_be_kept
@@ -56,6 +58,13 @@ log = structlog.get_logger(__name__)
 
 class Damaged(Exception):
     """A snapshot cannot be believed."""
+
+
+class _Gap(Exception):
+    """The fact before this version is not there."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
 
 
 class Snapshot(NamedTuple):
@@ -120,7 +129,7 @@ class Snapshots:
         self._closed = False
 
     async def read(self, refs: Sequence[Ref[Any]]) -> Mapping[str, Known]:
-        """Raises UnknownFact, Undecodable or asyncpg's errors."""
+        """Raises UnknownFact, Undecodable, StreamArchived or asyncpg's errors."""
         by_stream = {ref.stream: ref for ref in refs}
         rows = {stream: list(own) for stream, own in groupby(await self._reader.rows(by_stream), itemgetter("stream"))}
         known = {}
@@ -131,6 +140,8 @@ class Snapshots:
                 log.warning("snapshot_damaged", stream=stream, error=str(damage))
                 known[stream] = self._folded(ref, await self._pool.fetch(READ, [stream], []))
                 self._keep(ref, known[stream])
+            except _Gap as gap:
+                raise await missing_before(self._pool, stream, gap.version) from None
         return known
 
     def moved(self, ref: Ref[Any], before: int, now: Known) -> None:
@@ -146,16 +157,18 @@ class Snapshots:
             await asyncio.wait([self._writing])
 
     def _folded(self, ref: Ref[Any], rows: Sequence[Any]) -> Known:
-        """Raises Damaged."""
+        """Raises Damaged or _Gap."""
         start, facts = Known(0, ref.fold.initial), rows
         if rows and rows[0]["type"] is None:
             _, version, _, _, state, digest = rows[0]
             start, facts = self._codecs[ref.fold].decode(ref.stream, version, state, digest), rows[1:]
         version, state = start
         for _, next_version, type_name, schema_version, body, _ in facts:
-            if next_version != version + 1:
-                raise RuntimeError(f"fact {version + 1} of {ref.stream} is missing")
             event = self._transcoder.decode_fact(type_name, schema_version, body)
+            if next_version != version + 1:
+                if type(event) not in BEGINS_ANEW:
+                    raise _Gap(next_version)
+                state = ref.fold.initial
             version, state = next_version, ref.fold.evolve(state, event)
         known = Known(version, state)
         if len(facts) > REPLAYED_MAX:

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from api.cli import (
+    archive,
     bench,
     demo,
     events,
@@ -46,6 +47,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(events.app, name="events")
 app.add_typer(projections.app, name="projections")
 app.add_typer(parked.app, name="parked")
+app.add_typer(archive.app, name="archive")
 app.add_typer(report.app, name="report")
 app.add_typer(user.app, name="user")
 

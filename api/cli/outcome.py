@@ -28,7 +28,7 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     """The exit code and the line for a known trouble; None for a bug, which deserves its traceback."""
     # Here, not above: whoever only asks for help need not wait for drivers to be loaded.
     from commands.rejections import Rejected
-    from events.store import StoreBusy, Unacknowledged
+    from events.store import Archived, StoreBusy, Unacknowledged
     from infrastructure.cache import CacheRefused
     from infrastructure.database_url import WrongUrl
     from infrastructure.embedded import Unavailable
@@ -36,7 +36,7 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     from infrastructure.settings import SettingsRefused
 
     match error:
-        case Refused() | WrongRevision():
+        case Refused() | WrongRevision() | Archived():
             return ExitCode.REFUSED, str(error)
         case Rejected():
             return ExitCode.REFUSED, error.detail

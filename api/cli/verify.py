@@ -1,6 +1,8 @@
 """`daybook verify`: is the past what it was?"""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import rich.progress
@@ -13,7 +15,13 @@ from api.cli.output import AsJson, errors, say, say_json, say_table
 
 if TYPE_CHECKING:
     from api.wiring import Shop
-    from infrastructure.verification import KeptSeal, Report
+    from infrastructure.verification import Finding, KeptSeal, Report
+
+
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="BASE64", help="A public key to trust besides ours; may be repeated."),
+]
 
 
 def verify(
@@ -23,19 +31,26 @@ def verify(
         str | None,
         typer.Option(metavar="NUMBER:HASH", help="A seal that was noted down: is this still the book it stands for?"),
     ] = None,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option("--key", metavar="BASE64", help="A public key to trust besides ours; may be repeated."),
+    keys: Keys = None,
+    archives: Annotated[
+        list[Path] | None,
+        typer.Option("--archive", metavar="FILE", help="Judge this file instead; may be repeated."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute the seals from the facts, and name what was changed, removed, inserted or moved.
 
     Exit code 1 if anything was. Nothing is locked: it may run beside a shop that is open."""
-    noted, trusted = _noted(kept), _trusted(keys or [])
+    if archives:
+        from api.cli.archive import checked_files
+
+        if checked_files(archives, keys, as_json):
+            raise typer.Exit(ExitCode.REFUSED)
+        return
+    noted, also_trusted = _noted(kept), trusted(keys or [])
     if last is not None and last < first:
         raise Misused("--to: must not be before --from")
-    report = in_shop(lambda shop: _verified(shop, first, last, noted, trusted), tool_settings())
+    report = in_shop(lambda shop: _verified(shop, first, last, noted, also_trusted), tool_settings())
     if as_json:
         say_json(_summary(report))
     else:
@@ -78,7 +93,8 @@ def _noted(text: str | None) -> "KeptSeal | None":
     return KeptSeal(int(form[1]), form[2].lower())
 
 
-def _trusted(keys: list[str]) -> list[bytes]:
+def trusted(keys: list[str]) -> list[bytes]:
+    """Public keys from their base64. Raises Misused."""
     from infrastructure.settings import sealing_key
 
     try:
@@ -96,6 +112,8 @@ def _summary(report: "Report") -> dict[str, Any]:
         "facts": report.facts,
         "seals": report.seals,
         "unsealed": report.unsealed,
+        "archived": report.archived,
+        "archives": report.archives,
         "findings": report.findings,
         "more_findings": report.more_findings,
         "newest_seal": report.newest_seal,
@@ -113,11 +131,19 @@ def _tell(report: "Report") -> None:
     if report.newest_seal is not None:
         newest = f"{report.newest_seal.number}:{report.newest_seal.hash}"
         say(f"To be told of a book that is replaced as a whole, keep this elsewhere: --kept {newest}")
-    if report.sound:
-        say("Nothing is wrong.", "green")
+    if report.archived:
+        say(f"{report.archived:,} facts are in archives, and were not looked at (verify these with --archive FILE):")
+        for each in report.archives:
+            say(f"  {each.file}: positions {each.first:,} to {each.last:,}")
+    tell_findings(report.findings, report.more_findings, "Nothing is wrong.", "The book is not what it was.")
+
+
+def tell_findings(findings: "Sequence[Finding]", more: int, sound: str, unsound: str) -> None:
+    if not findings:
+        say(sound, "green")
         return
     say()
-    say_table(("finding", "what it is"), [(finding.kind.value, finding.detail) for finding in report.findings])
-    if report.more_findings:
-        say(f"And {report.more_findings:,} more.")
-    say("\nThe book is not what it was.", "red")
+    say_table(("finding", "what it is"), [(finding.kind.value, finding.detail) for finding in findings])
+    if more:
+        say(f"And {more:,} more.")
+    say(f"\n{unsound}", "red")

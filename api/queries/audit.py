@@ -1,5 +1,6 @@
 """That the past is what it was: seals, the keys that sign them, a check of the book, and proofs for third parties."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
@@ -10,7 +11,9 @@ from api.problems import Problem, invalid
 from api.queries.routing import page_of, query_router, shown
 from api.reading import MAX_POSITION, Read
 from api.security import Admin
+from events.store import Archive
 from infrastructure import seal as sealing
+from infrastructure.archive.catalog import ARCHIVES
 from infrastructure.positions import HEAD
 from infrastructure.proofs import SEALS, NoSuchFact, NotSealed, prove
 from infrastructure.verification import Finding, KeptSeal, verify
@@ -78,6 +81,19 @@ class ProofShown(BaseModel):
     seal: SealShown
 
 
+class ArchiveShown(BaseModel):
+    """A part of the book that is in a file. `kept` of its facts have stayed in the book as well."""
+
+    first_position: int
+    last_position: int
+    file: str
+    sha256: Annotated[Hash, Field(description="Of the file's lines but the last one, which says the same.")]
+    facts: int
+    kept: int
+    archived_at: datetime
+    archived_by: str
+
+
 class Verified(BaseModel):
     """Whether the facts from `first` to `last` are as they were sealed, and what is wrong otherwise."""
 
@@ -89,6 +105,8 @@ class Verified(BaseModel):
     facts: int
     seals: int
     unsealed: Annotated[int, Field(description="Facts at the end that have no seal yet: only their order is judged.")]
+    archived: Annotated[int, Field(description="Facts that are in `archives`: `daybook verify --archive` judges them.")]
+    archives: list[Archive]
     findings: list[Finding]
     more_findings: int
     newest_seal: Annotated[KeptSeal | None, Field(description="Note it down elsewhere: see `daybook verify --kept`.")]
@@ -108,6 +126,18 @@ _SEAL = {
 }
 
 
+_ARCHIVE = {
+    "first_position": 1,
+    "last_position": 10_000_000,
+    "file": "facts-1-10000000.ndjson.gz",
+    "sha256": "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "facts": 10_000_000,
+    "kept": 1_042_117,
+    "archived_at": "2026-05-01T12:00:05Z",
+    "archived_by": "cli",
+}
+
+
 @router.get("/keys")
 async def list_keys(read: Read) -> Keys:
     """The public keys of the seals, for everyone. Compare them with what the shop has told you by another way."""
@@ -123,11 +153,18 @@ async def list_seals(read: Read, page: Listed, admin: Admin) -> Page[SealShown]:
     return await page(SEALS, {}, lambda row: _shown(sealing.Seal.from_row(row)))
 
 
+@router.get("/archives", responses=shown(page_of(_ARCHIVE)))
+async def list_archives(read: Read, page: Listed, admin: Admin) -> Page[ArchiveShown]:
+    """The parts of the book that are in files, in order of positions. See docs/archive.md."""
+    await read.seen(HEAD)
+    return await page(ARCHIVES, {}, lambda row: ArchiveShown(**dict(row)))
+
+
 @router.get("/proof/{position}")
 async def show_proof(position: Position, read: Read, admin: Admin) -> ProofShown:
     """That a fact is in the book, for someone who trusts nothing but the public key.
 
-    docs/verifying-a-fact.md has the few lines of Python that check it."""
+    docs/verifying-a-fact.md has the few lines of Python that check it. `410 facts_archived` if it is in an archive."""
     await read.seen(HEAD)
     try:
         proof = await prove(read.shop.pool, position)
@@ -165,6 +202,8 @@ async def verify_book(
         facts=report.facts,
         seals=report.seals,
         unsealed=report.unsealed,
+        archived=report.archived,
+        archives=list(report.archives),
         findings=list(report.findings),
         more_findings=report.more_findings,
         newest_seal=report.newest_seal,

@@ -10,13 +10,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from api.media import JSON, NDJSON, SSE, chosen
-from api.problems import Problem, invalid
+from api.problems import Problem, invalid, shown_archives
 from api.queries.routing import query_router, shown
 from api.reading import MAX_POSITION, Read, Reading
 from api.security import Admin, Staff
 from api.sse import EventStream
 from commands.user import ADMIN
 from events import EVENT_TYPES
+from events.store import Archive
+from infrastructure.archive.catalog import archives_of
 from infrastructure.codec import StoredFact
 from infrastructure.event_json import event_json, event_line
 from infrastructure.event_store import MAX_VERSION
@@ -73,9 +75,20 @@ class FeedInfo(BaseModel):
     has_more: bool
 
 
+class ArchiveNamed(BaseModel):
+    first: int
+    last: int
+    file: str
+    sha256: str
+
+
 class Feed(BaseModel):
     data: list[Event]
     page: FeedInfo
+    archives: Annotated[
+        list[ArchiveNamed],
+        Field(description="Where facts of this stream are that belong here and are not in the book any more."),
+    ] = []
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -132,6 +145,8 @@ async def list_events(
 
     Searching by `actor` or `correlation` goes through the whole book: where that takes long, a page may come with few
     facts or none and still `has_more`; go on after `next_after`.
+
+    `410 facts_archived` if any fact beyond `after` is in an archive: `archives` says which.
     """
     media_type = chosen(request, (JSON, NDJSON, SSE))
     if limit is not None and media_type != JSON:
@@ -143,9 +158,11 @@ async def list_events(
         begin = begin if last_event_id is None else last_event_id
         if begin > head and begin > (head := await read.shop.store.head()):
             raise Problem(409, "conflict", f"The book ends at {head}: position {begin} belongs to another one.")
+        await read.shop.store.check_present(begin)
         last_s = read.shop.settings.access_token_minutes * 60
         return EventStream(read.shop.tail, begin, wanted, last_s=last_s, headers=read.headers)
     if media_type == NDJSON:
+        await read.shop.store.check_present(begin)
         return StreamingResponse(_lines(read, begin, head, wanted), headers=read.headers, media_type=NDJSON)
     page = await read_feed(read.shop.pool, after=begin, limit=limit or DEFAULT_LIMIT, filters=wanted.filters())
     return read.answer(_feed(page.facts, page.next_after, page.has_more))
@@ -159,7 +176,9 @@ async def list_stream(
     after: Annotated[int, Query(ge=0, le=MAX_VERSION, description="Facts beyond this version of the stream.")] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
-    """The facts of one stream. Streams of users are for admins only."""
+    """The facts of one stream. Streams of users are for admins only.
+
+    Of a stream that has ended long ago, earlier facts may be in an archive: `archives` says so."""
     if stream.startswith("user-") and ADMIN not in staff.roles:
         raise Problem(403, "forbidden", "Accounts are looked after by admins.")
     await read.seen(HEAD)
@@ -168,12 +187,16 @@ async def list_stream(
     next_after = shown_facts[-1].originator_version if shown_facts else after
     if not facts and not after:
         raise Problem(404, "not_found", f"There is no stream {stream}.")
-    return read.answer(_feed(shown_facts, next_after, len(facts) > limit))
+    archives: Sequence[Archive] = ()
+    if next_after - after != len(shown_facts):  # versions have no gaps
+        archives = await archives_of(read.shop.pool, after, shown_facts)
+    return read.answer(_feed(shown_facts, next_after, len(facts) > limit, archives))
 
 
-def _feed(facts: Sequence[StoredFact], next_after: int, has_more: bool) -> bytes:
+def _feed(facts: Sequence[StoredFact], next_after: int, has_more: bool, archives: Sequence[Archive] = ()) -> bytes:
     page = json.dumps({"next_after": next_after, "has_more": has_more}).encode()
-    return b'{"data":[%s],"page":%s}' % (b",".join(map(event_json, facts)), page)
+    missing = b',"archives":%s' % json.dumps(shown_archives(archives)).encode() if archives else b""
+    return b'{"data":[%s],"page":%s%s}' % (b",".join(map(event_json, facts)), page, missing)
 
 
 async def _lines(read: Reading, after: int, until: int, wanted: Wanted) -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ from api.security import Principal, SignedIn
 from api.times import AsOf
 from commands.order import orders
 from commands.rejections import NotFound
-from events.store import Recorded
+from events.store import Recorded, StreamArchived
 from events.values import OrderId
 from infrastructure.event_store import MAX_VERSION
 from infrastructure.positions import HEAD
@@ -128,9 +128,15 @@ async def get_history(order_id: OrderPath, read: Read, caller: SignedIn) -> Hist
 
 
 async def _facts(order_id: OrderId, caller: Principal, read: Read) -> list[Recorded]:
-    """All of the order's facts. Raises NotFound, also for an order of somebody else."""
+    """All of the order's facts. Raises NotFound, also for an order of somebody else, or StreamArchived."""
     await read.seen(HEAD)
-    facts = list(await read.shop.store.read([orders(order_id).stream]))
+    try:
+        facts = list(await read.shop.store.read([orders(order_id).stream]))
+    except StreamArchived:
+        known = await order_summary.order(read.shop.pool, order_id)
+        if known is None or not _may_see(caller, known.customer_id):
+            raise NotFound("order", order_id) from None
+        raise
     order = order_after(facts)
     if order is None or not _may_see(caller, order.customer_id):
         raise NotFound("order", order_id)

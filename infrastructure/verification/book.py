@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from events.store import Archive
 from infrastructure.database import Connection, Pool
 from infrastructure.keyring import Keyring
 from infrastructure.seal import SEAL_COLUMNS, Seal
+from infrastructure.verification.archived import ArchivedParts, check_archives
 from infrastructure.verification.ends import KeptSeal, check_ends, check_kept, read_ends
 from infrastructure.verification.findings import Finding, Findings, Kind
 from infrastructure.verification.reading import Reader, open_reader, read_seals
@@ -23,7 +25,8 @@ _BEFORE_ALL = -(2**63)
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was looked at, and what is wrong with it. `first` to `last` are the positions covered, in whole seals, of
-    those up to `end`; `unsealed` of them at the end have no seal yet, so only their order could be judged."""
+    those up to `end`; `unsealed` of them at the end have no seal yet, so only their order could be judged. `archived`
+    facts were not there to be judged, being in `archives`: for those, judge the files."""
 
     first: int
     last: int
@@ -32,6 +35,8 @@ class Report:
     facts: int
     seals: int
     unsealed: int
+    archived: int
+    archives: Sequence[Archive]
     findings: Sequence[Finding]
     more_findings: int
     newest_seal: KeptSeal | None
@@ -65,12 +70,13 @@ async def verify(
         if max_facts is not None:
             last = min(last, first + max_facts - 1)
         before, first, last = await _widened(connection, first, last)
-    judge = Judge(keyring, findings, before, first)
+    judge, archived = Judge(keyring, findings, before, first), ArchivedParts(pool, first, last)
+    await archived.look()
     sealed_to = first - 1
     async with open_reader(
-        pool, findings, first - 1, last, lambda at: on_progress(at - first + 1, last - first + 1)
+        pool, findings, archived, first - 1, last, lambda at: on_progress(at - first + 1, last - first + 1)
     ) as reader:
-        course = _Course(reader, judge, findings, first)
+        course = _Course(reader, judge, findings, archived, first)
         after = _BEFORE_ALL if first <= 1 else first - 1
         async for seal, digests in read_seals(pool, after, last, 0 if ends.seal is None else ends.seal.last):
             if judge.admit(seal) and seal.last <= last:
@@ -83,6 +89,7 @@ async def verify(
         check_ends(findings, ends, judge.covered_to)
         if first <= 1:
             await check_ends_of_streams(pool, findings)
+            await check_archives(pool, findings)
     check_kept(findings, kept, ends.kept)
     return Report(
         first=first,
@@ -92,6 +99,8 @@ async def verify(
         facts=reader.facts,
         seals=judge.seals,
         unsealed=max(0, last - sealed_to),
+        archived=archived.facts,
+        archives=archived.archives,
         findings=findings.sorted(),
         more_findings=findings.more,
         newest_seal=None if ends.seal is None else KeptSeal(ends.seal.number, ends.seal.hash().hex()),
@@ -102,8 +111,8 @@ async def verify(
 class _Course:
     """Brings the facts of each stretch before the judge, and notices where one is missing."""
 
-    def __init__(self, reader: Reader, judge: Judge, findings: Findings, first: int) -> None:
-        self._reader, self._judge, self._findings = reader, judge, findings
+    def __init__(self, reader: Reader, judge: Judge, findings: Findings, archived: ArchivedParts, first: int) -> None:
+        self._reader, self._judge, self._findings, self._archived = reader, judge, findings, archived
         self._next = first
 
     async def sealed(self, seal: Seal, digests: bytes) -> None:
@@ -111,6 +120,7 @@ class _Course:
         async for piece in self._reader.up_to(seal.last):
             for position, digest in piece:
                 facts[position - seal.first] = digest
+        await self._archived.believed(seal, digests, facts)
         self._judge.sealed(seal, digests, facts)
         self._next = seal.last + 1
 

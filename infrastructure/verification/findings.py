@@ -25,6 +25,9 @@ class Kind(StrEnum):
     STREAM_DIFFERS = "stream_differs"
     HEAD_DIFFERS = "head_differs"
     CHECKPOINT_AHEAD = "checkpoint_ahead"
+    ARCHIVE_UNTOLD = "archive_untold"
+    ARCHIVE_DIFFERS = "archive_differs"
+    FILE_DAMAGED = "file_damaged"
 
 
 @dataclass(frozen=True, slots=True)

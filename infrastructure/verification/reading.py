@@ -7,6 +7,7 @@ from typing import Any
 
 from infrastructure.database import Pool
 from infrastructure.seal import SEAL_COLUMNS, Seal, digest, facts_between
+from infrastructure.verification.archived import ArchivedParts
 from infrastructure.verification.findings import Findings, Kind
 from infrastructure.verification.streams import Versions
 
@@ -25,10 +26,18 @@ Read = tuple[int, bytes]
 class Reader:
     """Facts once, in order. What their order alone tells is added to the findings on the way."""
 
-    def __init__(self, pool: Pool, findings: Findings, after: int, until: int, on_page: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        findings: Findings,
+        archived: ArchivedParts,
+        after: int,
+        until: int,
+        on_page: Callable[[int], None],
+    ) -> None:
         self._pool, self._findings, self._until, self._on_page = pool, findings, until, on_page
         self._page: Sequence[Read] = ()
-        self._versions = Versions(pool, findings)
+        self._versions = Versions(pool, findings, archived)
         self._last_time: bytes | None = None
         self._fetching = asyncio.create_task(self._fetch(after))
         self._checking: asyncio.Task[None] | None = None
@@ -92,10 +101,15 @@ class Reader:
 
 @asynccontextmanager
 async def open_reader(
-    pool: Pool, findings: Findings, after: int, until: int, on_page: Callable[[int], None]
+    pool: Pool,
+    findings: Findings,
+    archived: ArchivedParts,
+    after: int,
+    until: int,
+    on_page: Callable[[int], None],
 ) -> AsyncIterator[Reader]:
     """Of the facts with `after < position <= until`; `on_page` is told the position of the last one read."""
-    reader = Reader(pool, findings, after, until, on_page)
+    reader = Reader(pool, findings, archived, after, until, on_page)
     try:
         yield reader
         await reader.finish()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infrastructure.database import Pool
+from infrastructure.verification.archived import ArchivedParts
 from infrastructure.verification.findings import Findings, Kind
 
 MAX_KNOWN_STREAMS = 200_000
@@ -25,8 +26,9 @@ class Versions:
     """Takes facts in the order of the book. It remembers where streams stand, though not all of them: what it does not
     know, or knows no more, it asks the database."""
 
-    def __init__(self, pool: Pool, findings: Findings) -> None:
-        self._pool, self._findings = pool, findings
+    def __init__(self, pool: Pool, findings: Findings, archived: ArchivedParts) -> None:
+        self._pool, self._findings, self._archived = pool, findings, archived
+        self._broken: list[tuple[int, str, int]] = []
         self._known: dict[str, int] = {}
 
     def follow(self, facts: Sequence[Any]) -> Sequence[tuple[int, str, int]]:
@@ -37,7 +39,7 @@ class Versions:
             if before is None:
                 newcomers.append((position, stream, version))
             elif version != before + 1:
-                self._broken(position, stream, version)
+                self._broken.append((position, stream, version))
             known[stream] = version
         if len(known) > MAX_KNOWN_STREAMS:
             self._known = dict(list(known.items())[MAX_KNOWN_STREAMS // 2 :])
@@ -45,19 +47,19 @@ class Versions:
 
     async def meet(self, newcomers: Sequence[tuple[int, str, int]]) -> None:
         """One statement, so what is appended meanwhile cannot mislead it."""
-        if not newcomers:
-            return
+        broken, self._broken = self._broken, []
         columns = map(list, zip(*newcomers, strict=True))
-        for position, stream, version, follows, said in await self._pool.fetch(NEWCOMERS, *columns):
+        for position, stream, version, follows, said in (
+            await self._pool.fetch(NEWCOMERS, *columns) if newcomers else ()
+        ):
             if not follows:
-                self._broken(position, stream, version)
+                broken.append((position, stream, version))
             if said is None:
                 detail = f"stream {stream} has facts, and no row in streams"
                 self._findings.add(Kind.STREAM_DIFFERS, detail, stream=stream)
-
-    def _broken(self, position: int, stream: str, version: int) -> None:
-        detail = f"version {version} of stream {stream} does not follow on version {version - 1}"
-        self._findings.add(Kind.STREAM_BROKEN, detail, position, stream=stream)
+        for position, stream, version in await self._archived.unexcused(broken):
+            detail = f"version {version} of stream {stream} does not follow on version {version - 1}"
+            self._findings.add(Kind.STREAM_BROKEN, detail, position, stream=stream)
 
 
 async def check_ends_of_streams(pool: Pool, findings: Findings) -> None:

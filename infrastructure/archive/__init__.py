@@ -1,0 +1,1 @@
+"""Takes full parts of the book out into files that can be judged by their seals, and brings them back."""
