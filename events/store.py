@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from events import Event
@@ -23,12 +23,29 @@ class Metadata:
     traceparent: str = ""
 
 
-class Fact(NamedTuple, Generic[E_co]):
+class Fact(Protocol[E_co]):
+    """What a fold may know of a fact: what happened, where it stands, and when; not who asked for it, nor how."""
+
+    @property
+    def event(self) -> E_co: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+
+
+class Recorded(NamedTuple):
     """A fact in its place: the step of its stream and the position in the whole book.
 
     A tuple, because whole books are read as these: a frozen dataclass takes three times as long to make."""
 
-    event: E_co
+    event: Event
     id: UUID
     stream: str
     version: int
@@ -38,8 +55,15 @@ class Fact(NamedTuple, Generic[E_co]):
     recorded_at: datetime
 
 
-Recorded = Fact[Event]
-"""A fact of whatever kind."""
+class Bare(NamedTuple):
+    """A fact as far as a fold may know it: it is read in two thirds of the time."""
+
+    event: Event
+    stream: str
+    version: int
+    position: int
+    occurred_at: datetime
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

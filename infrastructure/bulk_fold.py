@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from events.store import Recorded
+from events import Event
+from events.store import Fact
 from infrastructure.codec import Unread
 from infrastructure.database import Connection
 from infrastructure.folding import Fold
@@ -43,7 +44,7 @@ class BulkFold:
     def is_full(self) -> bool:
         return len(self._unwritten) >= ROWS_UNWRITTEN_MAX
 
-    async def take(self, connection: Connection, facts: Sequence[Recorded | Unread]) -> None:
+    async def take(self, connection: Connection, facts: Sequence[Fact[Event] | Unread]) -> None:
         touched = self._fold.sorted(facts)
         if unknown := [key for key in touched if key not in self._rows]:
             found = await self._table.fetch(connection, unknown)

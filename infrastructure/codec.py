@@ -12,7 +12,7 @@ from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transco
 
 from events import EVENT_TYPES, Event, stream_of
 from events.evolution import Evolution
-from events.store import Fact, Metadata, Recorded
+from events.store import Metadata, Recorded
 
 
 class UnknownFact(Exception):
@@ -117,7 +117,7 @@ class FactMapper(Mapper[str]):
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         assert isinstance(stored_event, StoredFact)
         stored = stored_event
-        return Fact(
+        return Recorded(
             event=self.transcoder.decode_fact(stored.topic, stored.schema_version, stored.state),
             id=stored.fact_id,
             stream=str(stored.originator_id),

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from events.store import Append, Appended, Conflict, Fact, IdempotencyKey, Recorded
+from events import Event
+from events.store import Append, Appended, Bare, Conflict, Fact, IdempotencyKey, Recorded
 from infrastructure.archive.catalog import check_present, from_beginnings, gaps, refused
 from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
 from infrastructure.committer import Committer
@@ -27,10 +28,12 @@ READ_STREAM = f"""SELECT {COLUMNS} FROM facts
 VERSIONS = """SELECT stream, (SELECT version FROM streams WHERE stream = wanted.stream)
     FROM unnest($1::text[]) AS wanted (stream)"""
 READ_POSITIONS = f"SELECT {COLUMNS} FROM facts WHERE position = ANY ($1::bigint[]) ORDER BY position"
+BARE_COLUMNS = "position, stream, version, type, schema_version, body, occurred_at, recorded_at"
 # All but what is known not to matter: a type that this program has never heard of must be noticed, not passed over.
-READ_EXCEPT = f"""SELECT {COLUMNS} FROM facts
-    WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) AND facts_present($1, $4)
+_EXCEPT = """WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) AND facts_present($1, $4)
     ORDER BY position LIMIT $2"""
+READ_EXCEPT = f"SELECT {COLUMNS} FROM facts {_EXCEPT}"
+READ_BARE = f"SELECT {BARE_COLUMNS} FROM facts {_EXCEPT}"
 RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
 HEAD_POSITION = "SELECT position FROM head"
 MAX_POSITION = 2**63 - 1
@@ -81,6 +84,22 @@ class PostgresEventStore:
         with refused(after):
             rows = await (via or self._pool).fetch(READ_EXCEPT, after, limit, list(but), until)
         return list(map(self._read, rows))
+
+    async def read_bare(
+        self, after: int, *, limit: int, but: Collection[str], until: int = MAX_POSITION, via: Connection | None = None
+    ) -> Sequence[Fact[Event] | Unread]:
+        """Like `read_page`, for folds only: without what they may not know. Raises PositionsArchived."""
+        decode = self._mapper.transcoder.decode_fact
+        facts: list[Bare | Unread] = []
+        with refused(after):
+            rows = await (via or self._pool).fetch(READ_BARE, after, limit, list(but), until)
+        for position, stream, version, type_name, schema, body, occurred_at, recorded_at in rows:
+            try:
+                event = decode(type_name, schema, body)
+                facts.append(Bare(event, stream, version, position, occurred_at, recorded_at))
+            except (UnknownFact, Undecodable) as error:
+                facts.append(Unread(position, stream, version, type_name, str(error)))
+        return facts
 
     async def read_positions(self, positions: Collection[int], via: Connection) -> Sequence[Recorded | Unread]:
         """The facts at these positions, in order."""
@@ -135,7 +154,7 @@ class PostgresEventStore:
 
     def _recorded(self, row: Any) -> Recorded:
         position, fact_id, stream, version, type_name, schema, body, metadata, occurred_at, recorded_at = row
-        return Fact(
+        return Recorded(
             self._mapper.transcoder.decode_fact(type_name, schema, body),
             fact_id,
             stream,

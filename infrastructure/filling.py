@@ -49,7 +49,7 @@ class Filling:
         """Stride by stride until the table is within one step of the head. Raises LeaseLost."""
         started, first = time.perf_counter(), self.lease.position
         bulk = BulkFold(self.projection, self.table, self.lease.name)
-        async with pool.acquire() as connection, Pages(self.store, PAGE_FACTS) as pages:
+        async with pool.acquire() as connection, Pages(self.store, self.store.read_bare, PAGE_FACTS) as pages:
             await bulk.open(connection)
             while True:
                 head, position = await self.store.head(), self.lease.position
@@ -72,14 +72,14 @@ class Filling:
     async def page(self, connection: Connection, until: int) -> int:
         """One page into the table, inside the caller's transaction; the position that this has come to."""
         after, name = self.lease.position, self.lease.name
-        facts = await self.store.read_page(after, limit=PAGE_FACTS, but=self._unwanted(), until=until, via=connection)
+        facts = await self.store.read_bare(after, limit=PAGE_FACTS, but=self._unwanted(), until=until, via=connection)
         keys = (await parked_keys(connection, [name]))[name]
         skipped = await skipped_facts(connection, self.projection.name)
         folded = await fold_page(connection, self.projection, self.table, facts, keys, skipped=skipped)
         await park(connection, name, folded.parked)
         return facts[-1].position if len(facts) == PAGE_FACTS else until
 
-    async def _stride(self, connection: Connection, bulk: BulkFold, pages: Pages) -> int:
+    async def _stride(self, connection: Connection, bulk: BulkFold, pages: Pages[Any]) -> int:
         """Fold in memory what goes into one transaction; the position that this has come to."""
         position, write_at = self.lease.position, time.perf_counter() + WRITE_EVERY_S
         while True:

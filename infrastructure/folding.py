@@ -13,8 +13,8 @@ import asyncpg
 import msgspec
 import structlog
 
-from events import category_of
-from events.store import Recorded
+from events import Event, category_of
+from events.store import Fact
 from infrastructure.codec import Unread
 from infrastructure.database import Connection
 from infrastructure.read_table import ReadTable
@@ -61,7 +61,7 @@ async def fold_page(
     connection: Connection,
     projection: Projection[Any],
     table: ReadTable[Any],
-    facts: Sequence[Recorded | Unread],
+    facts: Sequence[Fact[Event] | Unread],
     parked_keys: Collection[str],
     *,
     only_key: str | None = None,
@@ -103,9 +103,9 @@ class Fold:
         self.skipped = frozenset(skipped)
         self.parked: list[Parked] = []
 
-    def sorted(self, facts: Sequence[Recorded | Unread]) -> dict[Key, list[Recorded]]:
+    def sorted(self, facts: Sequence[Fact[Event] | Unread]) -> dict[Key, list[Fact[Event]]]:
         """The facts of each row, in order, without those that have to wait."""
-        touched: dict[Key, list[Recorded]] = {}
+        touched: dict[Key, list[Fact[Event]]] = {}
         types = self._types
         for fact in [fact for fact in facts if type(fact.event) in types]:
             if isinstance(fact, Unread):
@@ -118,7 +118,7 @@ class Fold:
                     touched[key] = [fact]
         return touched
 
-    def folded(self, touched: Mapping[Key, Sequence[Recorded]], before: Mapping[Key, Any]) -> dict[Key, Any]:
+    def folded(self, touched: Mapping[Key, Sequence[Fact[Event]]], before: Mapping[Key, Any]) -> dict[Key, Any]:
         """The rows that are different now; None for one that is no more."""
         evolve, changed = self._projection.evolve, {}
         for key, facts in touched.items():
@@ -133,7 +133,7 @@ class Fold:
                 changed[key] = row
         return changed
 
-    def park_from(self, key: Key, facts: Sequence[Recorded], error: Exception) -> None:
+    def park_from(self, key: Key, facts: Sequence[Fact[Event]], error: Exception) -> None:
         """The first of these facts failed; the others wait behind it."""
         text = key_text(key)
         told: str | None = _told(error)
@@ -141,7 +141,7 @@ class Fold:
             self._park(text, fact, type(fact.event).__name__, told)
             told = None
 
-    def _keys(self, fact: Recorded) -> Sequence[Key]:
+    def _keys(self, fact: Fact[Event]) -> Sequence[Key]:
         """The rows that a fact moves now."""
         exceptions = self._parked_keys or self.skipped or self._only_key
         if exceptions and self._has_to_wait(_stream_key(fact), fact):
@@ -158,7 +158,7 @@ class Fold:
     def _is_meant(self, key: str) -> bool:
         return self._only_key is None or key == self._only_key
 
-    def _has_to_wait(self, key: str, fact: Recorded) -> bool:
+    def _has_to_wait(self, key: str, fact: Fact[Event]) -> bool:
         """It is left out, or goes behind what is parked under the same key."""
         if (key, fact.position) in self.skipped:
             return True
@@ -172,7 +172,7 @@ class Fold:
         if of_ours and (_stream_key(fact), fact.position) not in self.skipped:
             self._park(_stream_key(fact), fact, fact.type, fact.error)
 
-    def _park(self, key: str, fact: Recorded | Unread, type_name: str, error: str | None) -> None:
+    def _park(self, key: str, fact: Fact[Event] | Unread, type_name: str, error: str | None) -> None:
         self._parked_keys.add(key)
         self.parked.append(Parked(key, fact.position, fact.stream, fact.version, type_name, error))
         if error is not None:
@@ -183,7 +183,7 @@ async def _write_each(
     connection: Connection,
     table: ReadTable[Any],
     fold: Fold,
-    touched: Mapping[Key, Sequence[Recorded]],
+    touched: Mapping[Key, Sequence[Fact[Event]]],
     changed: Mapping[Key, Any],
     before: Mapping[Key, Any],
 ) -> None:
@@ -196,7 +196,7 @@ async def _write_each(
             fold.park_from(key, touched[key], error)
 
 
-def _stream_key(fact: Recorded | Unread) -> str:
+def _stream_key(fact: Fact[Event] | Unread) -> str:
     return f"stream:{fact.stream}"
 
 

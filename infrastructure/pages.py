@@ -4,17 +4,33 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Generic, Protocol, TypeVar
 
-from events.store import Recorded
+from events import Event
+from events.store import Fact
 from infrastructure.codec import Unread
-from infrastructure.event_store import PostgresEventStore
+
+F = TypeVar("F", bound=Fact[Event])
+F_co = TypeVar("F_co", bound=Fact[Event], covariant=True)
+
+
+class ReadPage(Protocol[F_co]):
+    """`read_page` or `read_bare` of an event store."""
+
+    async def __call__(self, after: int, *, limit: int, but: frozenset[str]) -> Sequence[F_co | Unread]: ...
+
+
+class Heads(Protocol):
+    """As much of an event store as tells where the book ends."""
+
+    async def head(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[F]):
     """All facts beyond the position asked for up to `end`, except those not wanted; `full` if there may be more."""
 
-    facts: Sequence[Recorded | Unread]
+    facts: Sequence[F | Unread]
     end: int
     full: bool
 
@@ -22,14 +38,14 @@ class Page:
 _Asked = tuple[int, frozenset[str]]
 
 
-class Pages:
+class Pages(Generic[F]):
     """At most two pages are in memory: the one handed out, and the one behind it. `close`, or use as a context."""
 
-    def __init__(self, store: PostgresEventStore, page_facts: int) -> None:
-        self._store, self._page_facts = store, page_facts
-        self._ahead: tuple[_Asked, asyncio.Task[Page]] | None = None
+    def __init__(self, store: Heads, read_page: ReadPage[F], page_facts: int) -> None:
+        self._store, self._read_page, self._page_facts = store, read_page, page_facts
+        self._ahead: tuple[_Asked, asyncio.Task[Page[F]]] | None = None
 
-    async def after(self, position: int, but: frozenset[str], *, ahead: bool = True) -> Page:
+    async def after(self, position: int, but: frozenset[str], *, ahead: bool = True) -> Page[F]:
         """The next page of facts of all types except `but`. With `ahead` the reading of the one behind it begins."""
         asked = position, but
         if self._ahead is not None and self._ahead[0] == asked:
@@ -49,7 +65,7 @@ class Pages:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def __aenter__(self) -> "Pages":
+    async def __aenter__(self) -> "Pages[F]":
         return self
 
     async def __aexit__(
@@ -57,11 +73,11 @@ class Pages:
     ) -> None:
         await self.close()
 
-    async def _read(self, position: int, but: frozenset[str]) -> Page:
+    async def _read(self, position: int, but: frozenset[str]) -> Page[F]:
         head = await self._store.head()
         if head <= position:
             return Page((), position, full=False)
-        facts = await self._store.read_page(position, limit=self._page_facts, but=but)
+        facts = await self._read_page(position, limit=self._page_facts, but=but)
         if len(facts) == self._page_facts:
             return Page(facts, facts[-1].position, full=True)
         # A short page means: nothing more of our types up to the head that was read before it.

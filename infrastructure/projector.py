@@ -54,7 +54,7 @@ class Projector:
         self._leases = Leases(pool, list(self._projections), owner)
         self._tables: dict[str, ReadTable[Any]] = {}
         self._failing_until: dict[str, float] = {}
-        self._pages = Pages(store, page_facts)
+        self._pages = Pages(store, store.read_page, page_facts)
         self._watch = watch or Watch()
 
     async def run(self) -> None:

@@ -73,12 +73,13 @@ async def rebuild(
     started, source, rebuilt = time.perf_counter(), source_of(projection), Rebuilt()
     try:
         lease = leases.held[shadow]
-        if not await is_resumable(pool, live, lease, source):
+        resumable = await is_resumable(pool, live, lease, source)
+        await store.check_present(lease.position if resumable else 0)
+        if not resumable:
             rebuilt.begun_anew = lease.position > 0
             if rebuilt.begun_anew:
                 log.warning("rebuild_begun_anew", projection=live, left_at=lease.position)
             await make_shadow(pool, live, lease, source)
-        await store.check_present(lease.position)
         filling = Filling(store, projection, await ReadTable.open(pool, projection, shadow), lease)
         await filling.catch_up(pool, leases, on_progress)
         await _switch(pool, filling, source, compare, rebuilt)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import asyncpg
 
+from events import Event
 from events.stock import StockAdjusted, StockReceived
-from events.store import Append, Recorded
+from events.store import Append, Fact
 from events.values import Sku
 from infrastructure.committer import Committer
 from infrastructure.database import Pool, connect, open_pool
@@ -26,13 +27,13 @@ class TallyRow(NamedTuple):
     version: int
 
 
-Spoil = Callable[[Recorded], None]
+Spoil = Callable[[Fact[Event]], None]
 
 
 def tally(name: str, spoil: Spoil = lambda fact: None, cached_as: str | None = None) -> Projection[TallyRow]:
     """`spoil` may raise. An adjustment to nothing removes the row."""
 
-    def evolve(row: TallyRow | None, fact: Recorded, key: Key) -> TallyRow | None:
+    def evolve(row: TallyRow | None, fact: Fact[Event], key: Key) -> TallyRow | None:
         spoil(fact)
         match fact.event:
             case StockReceived(sku, quantity, reference):

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from events import Event
 from events.stock import StockAdjusted, StockReceived
-from events.store import Append, Recorded
+from events.store import Append, Fact
 from events.values import Sku
 from infrastructure import bulk_fold, filling, read_table
 from infrastructure.bulk_fold import BulkFold
@@ -85,7 +86,7 @@ async def test_a_row_is_fetched_and_written_once_however_many_pages_touch_it(
 
 
 async def test_a_fact_that_cannot_be_taken_parks_its_key_across_pages(engine: Engine) -> None:
-    def spoil(fact: Recorded) -> None:
+    def spoil(fact: Fact[Event]) -> None:
         if isinstance(fact.event, StockReceived) and fact.event.quantity == 13:
             raise RuntimeError("unlucky")
 

@@ -43,8 +43,8 @@ async def book() -> Book:
     return Book()
 
 
-def paged(book: Any, page_facts: int = 4) -> Pages:
-    return Pages(book, page_facts)
+def paged(book: Any, page_facts: int = 4) -> Pages[Any]:
+    return Pages(book, book.read_page, page_facts)
 
 
 async def test_the_page_behind_is_read_meanwhile_and_only_once(book: Book) -> None:
