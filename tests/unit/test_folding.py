@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
+from structlog.testing import capture_logs
 
 from events import Event, stream_of
 from events.claim import NameClaimed
@@ -110,7 +111,18 @@ async def test_a_row_that_has_not_changed_is_not_written_and_one_that_never_was_
 
 async def test_a_fact_that_fails_is_parked_with_its_error_and_the_next_of_its_key_wait_behind_it() -> None:
     table, facts = Table(), book(got("A", 1), got("A", 2), got("B", 3), got("A", 4))
-    done = await folded(table, facts, spoiled(2))
+    with capture_logs() as logged:
+        done = await folded(table, facts, spoiled(2))
+    assert logged == [
+        {
+            "event": "fact_parked",
+            "log_level": "error",
+            "projection": "t",
+            "key": A,
+            "position": 2,
+            "error": "RuntimeError: cannot",
+        }
+    ]
     assert table.received() == {"A": 1, "B": 3}
     assert done.parked == [waits(A, facts[1], "RuntimeError: cannot"), waits(A, facts[3])]
 
