@@ -170,6 +170,13 @@ async def test_a_stream_is_looked_at_between_versions(store: PostgresEventStore,
     assert [store.decode(each).event for each in stored] == [claim(name, str(n)) for n in (3, 4, 5)]
 
 
+async def test_the_first_append_of_a_book_is_known_to_be_stored(own_database_url: str, name: str) -> None:
+    first = Append([claim(name)])
+    async with open_store(own_database_url) as store:
+        assert (await store.append(first)).position == 1
+        assert first.ticket.stored
+
+
 async def test_an_append_asked_after_the_end_is_refused(database_url: str, name: str) -> None:
     async with open_store(database_url) as store:
         pass

@@ -28,7 +28,7 @@ async def mine(engine: Engine) -> Leases:
 
 async def test_what_is_held_is_renewed_and_stays_the_same_lease(engine: Engine, mine: Leases) -> None:
     before = dict(mine.held)
-    assert list(before) == NAMES
+    assert sorted(before) == NAMES
     await engine.pool.execute("UPDATE projections SET lease_until = clock_timestamp() + interval '0.1 s'")
     await mine.take()
     assert all(mine.held[name] is before[name] for name in NAMES)
@@ -84,3 +84,34 @@ async def test_what_is_released_is_free_at_once_and_another_s_stays(engine: Engi
     await others.take()
     assert list(others.held) == ["tally_a"]
     assert (await engine.checkpoint("tally_b"))["owner"] == "other"
+
+
+async def test_what_was_given_up_is_taken_again_at_once_however_long_the_database_was_away(
+    engine: Engine, mine: Leases
+) -> None:
+    before = {name: lease.epoch for name, lease in mine.held.items()}
+    mine.give_up()
+    mine.give_up()  # the first attempt to take it again has failed
+    assert mine.held == {}
+    await mine.take()
+    assert {name: lease.epoch for name, lease in mine.held.items()} == {name: n + 1 for name, n in before.items()}
+
+
+async def test_what_was_given_up_and_taken_by_another_is_not_taken_back(engine: Engine, mine: Leases) -> None:
+    other = Leases(engine.pool, NAMES, "other")
+    mine.give_up()
+    await other.take()
+    assert other.held == {}
+    await engine.pool.execute("UPDATE projections SET lease_until = '-infinity'")
+    await other.take()
+    assert sorted(other.held) == NAMES
+    await mine.take()
+    assert mine.held == {}
+    assert (await engine.checkpoint("tally_a"))["owner"] == "other"
+
+
+async def test_why_a_checkpoint_does_not_move_is_said_on_it_in_so_many_characters_at_most(
+    engine: Engine, mine: Leases
+) -> None:
+    await mine.failed(mine.held["tally_a"], "x" * 3_000)
+    assert (await engine.checkpoint("tally_a"))["last_error"] == "x" * 2_000

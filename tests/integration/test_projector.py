@@ -267,34 +267,6 @@ async def test_a_worker_whose_connection_breaks_in_a_page_need_not_wait_for_its_
     assert await engine.received("tally_a") == await engine.expected()
 
 
-async def test_a_lease_that_was_given_up_is_remembered_however_long_the_database_is_away(engine: Engine) -> None:
-    mine = engine.projector(tally("tally_a"))._leases
-    await mine.prepare()
-    await mine.take()
-    mine.give_up()
-    mine.give_up()  # the next attempt to take it has failed
-    await mine.take()
-    assert list(mine.held) == ["tally_a"]
-    await mine.failed(mine.held["tally_a"], "x" * 3_000)
-    assert (await engine.checkpoint("tally_a"))["last_error"] == "x" * 2_000
-
-
-async def test_a_lease_that_was_given_up_and_taken_by_another_is_not_taken_back(engine: Engine) -> None:
-    one, two = (engine.projector(tally("tally_a"), owner=owner)._leases for owner in ("one", "two"))
-    await one.prepare()
-    await one.take()
-    one.give_up()
-    assert one.held == {}
-    await two.take()
-    assert two.held == {}
-    await engine.pool.execute("UPDATE projections SET lease_until = '-infinity'")
-    await two.take()
-    assert list(two.held) == ["tally_a"]
-    await one.take()
-    assert one.held == {}
-    assert (await engine.checkpoint("tally_a"))["owner"] == "two"
-
-
 async def test_the_cache_is_told_after_the_commit_what_has_changed(engine: Engine) -> None:
     class Cache:
         told: list[tuple[str, set[Key], int, dict[str, int]]] = []  # noqa: RUF012

@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
+from structlog.testing import capture_logs
 
 from events import Event, stream_of
 from events.claim import NameClaimed
@@ -35,12 +36,14 @@ class Table:
         return {key: self.rows[key] for key in keys if key in self.rows}
 
     async def write(self, connection: object, rows: Sequence[TallyRow]) -> None:
+        assert connection is self
         if any(row.sku in self.refused for row in rows):
             raise asyncpg.DataError("no room")
         self.written += [row.sku for row in rows]
         self.rows |= {(row.sku,): row for row in rows}
 
     async def delete(self, connection: object, keys: Sequence[Key]) -> None:
+        assert connection is self
         self.deleted += keys
         for key in keys:
             del self.rows[key]
@@ -110,7 +113,18 @@ async def test_a_row_that_has_not_changed_is_not_written_and_one_that_never_was_
 
 async def test_a_fact_that_fails_is_parked_with_its_error_and_the_next_of_its_key_wait_behind_it() -> None:
     table, facts = Table(), book(got("A", 1), got("A", 2), got("B", 3), got("A", 4))
-    done = await folded(table, facts, spoiled(2))
+    with capture_logs() as logged:
+        done = await folded(table, facts, spoiled(2))
+    assert logged == [
+        {
+            "event": "fact_parked",
+            "log_level": "error",
+            "projection": "t",
+            "key": A,
+            "position": 2,
+            "error": "RuntimeError: cannot",
+        }
+    ]
     assert table.received() == {"A": 1, "B": 3}
     assert done.parked == [waits(A, facts[1], "RuntimeError: cannot"), waits(A, facts[3])]
 
@@ -144,10 +158,12 @@ async def test_a_fact_whose_rows_cannot_be_told_parks_its_stream() -> None:
 async def test_a_fact_that_cannot_be_read_parks_its_stream_if_it_may_matter() -> None:
     table, facts = Table(), book(got("A", 1), got("A", 2))
     unread = Unread(9, facts[0].stream, 1, "StockMoved", "no such fact")
+    dashed = Unread(7, "stock-a-b-c", 1, "StockMoved", "no such fact")
     elsewhere = Unread(8, "order-1", 1, "OrderMoved", "no such fact")
-    done = await folded(table, [elsewhere, unread, facts[1]])
+    done = await folded(table, [dashed, elsewhere, unread, facts[1]])
     stream = f"stream:{facts[0].stream}"
     assert done.parked == [
+        Parked("stream:stock-a-b-c", 7, "stock-a-b-c", 1, "StockMoved", "no such fact"),
         Parked(stream, 9, facts[0].stream, 1, "StockMoved", "no such fact"),
         waits(stream, facts[1]),
     ]
@@ -172,4 +188,19 @@ async def test_a_row_that_does_not_fit_its_table_waits_and_the_others_are_writte
     done = await folded(table, facts)
     assert table.received() == {"B": 2}
     assert [(parked.key, parked.position) for parked in done.parked] == [(A, 1), (A, 3)]
-    assert [parked.error is not None for parked in done.parked] == [True, False]
+    assert [parked.error for parked in done.parked] == ["DataError: no room", None]
+
+
+async def test_of_the_rows_that_one_fact_touches_each_is_decided_for_itself() -> None:
+    def evolve(row: TallyRow | None, fact: Recorded, key: Key) -> TallyRow:
+        return TallyRow(key[0], (row.received if row else 0) + 1, [], 1)
+
+    both = Projection("t", TallyRow, ("sku",), (StockReceived,), lambda event: [("A",), ("B",), ("C",)], evolve)
+    for options, expected in (
+        ({"only_key": B}, {"B": 1}),
+        ({"skipped": [(A, 1)]}, {"B": 1, "C": 1}),
+        ({"parked": [A]}, {"B": 1, "C": 1}),
+    ):
+        table = Table()
+        await folded(table, book(got("X", 1)), projection=both, **options)
+        assert table.received() == expected
