@@ -201,7 +201,7 @@ def decide(command: OrderCommand, read: Read) -> Sequence[Event]:
                 return []
             lapsed = [StockLapsed(sku, order_id, quantity) for sku, quantity in _reserved(order, read)]
             return [OrderLapsed(order_id), *lapsed]
-        case ShipOrder(_, carrier, tracking), Status.SHIPPED if order.parcel == (carrier, tracking):
+        case ShipOrder(_, carrier, tracking), Status.SHIPPED | Status.COMPLETED if order.parcel == (carrier, tracking):
             return []
         case (CompleteOrder(), Status.COMPLETED) | (CancelOrder(), Status.CANCELLED) | (LapseOrder(), _):
             return []

@@ -116,9 +116,11 @@ async def is_sound(engine: Engine) -> None:
 async def load(engine: Engine) -> AsyncIterator[None]:
     """Facts go on arriving, most of them for the same few rows."""
 
+    over = asyncio.Event()
+
     async def receive() -> None:
         n = 0
-        while True:
+        while not over.is_set():
             n += 1
             await engine.receive(*[(f"S-{n % 3}", 1), (f"S-{n % 7}", n % 5 + 1)])
             await asyncio.sleep(0.005)
@@ -127,8 +129,8 @@ async def load(engine: Engine) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        over.set()  # cancelled, its last append could still be stored a moment later
+        await task
 
 
 @pytest.mark.parametrize("moment", ["facts read", "rows written", "checkpoint written"])

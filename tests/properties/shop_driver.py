@@ -76,7 +76,8 @@ class ShopDriver(RuleBasedStateMachine):
 
     def ask(self, command: Command, expected: Refusal, where: int) -> None:
         once = Once(self.new_id(), b"request", lambda done: b"done")
-        assert self.runner.run(self._outcome(command, where, once)) == expected
+        outcome = self.runner.run(self._outcome(command, where, once))
+        assert outcome == expected, f"{command} came to {outcome}, and {expected} was expected"
         if expected is None:
             self.done.append((command, once))
 

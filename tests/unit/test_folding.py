@@ -1,7 +1,7 @@
 """A page of facts on its way into rows: what is written, what is parked and why, and what is none of its business."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from events import Event, stream_of
 from events.claim import NameClaimed
 from events.stock import StockAdjusted, StockReceived
-from events.store import Metadata, Recorded
+from events.store import Fact, Metadata, Recorded
 from events.values import Sku
 from infrastructure.codec import Unread
 from infrastructure.folding import ERROR_CHARACTERS_MAX, Folded, Parked, fold_page, key_text
@@ -35,18 +35,17 @@ class Table:
     async def fetch(self, connection: object, keys: Sequence[Key]) -> dict[Key, TallyRow]:
         return {key: self.rows[key] for key in keys if key in self.rows}
 
-    async def write(self, connection: object, rows: Sequence[TallyRow]) -> None:
+    async def write(self, connection: object, rows: Mapping[Key, TallyRow | None], there: Container[Key]) -> None:
         assert connection is self
-        if any(row.sku in self.refused for row in rows):
+        if any(row.sku in self.refused for row in rows.values() if row is not None):
             raise asyncpg.DataError("no room")
-        self.written += [row.sku for row in rows]
-        self.rows |= {(row.sku,): row for row in rows}
-
-    async def delete(self, connection: object, keys: Sequence[Key]) -> None:
-        assert connection is self
-        self.deleted += keys
-        for key in keys:
-            del self.rows[key]
+        for key, row in rows.items():
+            if row is not None:
+                self.written.append(row.sku)
+                self.rows[key] = row
+            elif key in there:
+                self.deleted.append(key)
+                del self.rows[key]
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -83,7 +82,7 @@ async def folded(
 
 
 def spoiled(*positions: int, error: str = "cannot") -> Spoil:
-    def spoil(fact: Recorded) -> None:
+    def spoil(fact: Fact[Event]) -> None:
         if fact.position in positions:
             raise RuntimeError(error)
 
@@ -102,10 +101,10 @@ async def test_rows_go_on_from_what_they_were() -> None:
     assert (done.keys, done.parked) == ([("A",), ("B",)], [])
 
 
-async def test_a_row_that_has_not_changed_is_not_written_and_one_that_never_was_is_not_deleted() -> None:
+async def test_a_row_that_is_none_is_deleted_unless_it_never_was() -> None:
     table = Table()
     table.rows[("A",)] = TallyRow("A", 5, [], 1)
-    await folded(table, book(got("A", 0), StockAdjusted(Sku("B"), 1, "why")))
+    await folded(table, book(StockAdjusted(Sku("B"), 1, "why")))
     assert (table.written, table.deleted) == ([], [])
     await folded(table, book(StockAdjusted(Sku("A"), 1, "why")))
     assert (table.written, table.deleted) == ([], [("A",)])
@@ -192,7 +191,7 @@ async def test_a_row_that_does_not_fit_its_table_waits_and_the_others_are_writte
 
 
 async def test_of_the_rows_that_one_fact_touches_each_is_decided_for_itself() -> None:
-    def evolve(row: TallyRow | None, fact: Recorded, key: Key) -> TallyRow:
+    def evolve(row: TallyRow | None, fact: Fact[Event], key: Key) -> TallyRow:
         return TallyRow(key[0], (row.received if row else 0) + 1, [], 1)
 
     both = Projection("t", TallyRow, ("sku",), (StockReceived,), lambda event: [("A",), ("B",), ("C",)], evolve)
