@@ -22,7 +22,7 @@ from tests.integration.book import open_store
 from tests.integration.sealed_book import KEYRING, SealedBook
 
 PART, SEAL_FACTS = 50, 16
-DUMP = "SELECT f::text FROM facts f ORDER BY position"
+FIRST = "SELECT stream FROM facts WHERE stream LIKE $1 || '-%' ORDER BY position LIMIT 1"
 STRANGE = 'tab\t line\n back\\slash \\N \r ∞ 🫖 "q" {0} \x7f'
 
 
@@ -59,6 +59,11 @@ class ArchivedBook(SealedBook):
 
     async def restore_file(self, path: Path) -> Checked:
         return await restore(self.url, KEYRING, path)
+
+    async def first(self, category: str) -> str:
+        """The identity in the first stream of this category."""
+        stream: str = await self.pool.fetchval(FIRST, category)
+        return stream.removeprefix(f"{category}-")
 
     async def dump(self) -> list[str]:
         """Every fact with all that it is, but for those that tell of archives."""

@@ -160,6 +160,12 @@ async def test_what_was_changed_is_named(
     assert not checked.sound
 
 
+async def test_the_last_line_speaks_of_all_lines_before_it(archived: tuple[str, Path], tmp_path: Path) -> None:
+    """Its hash is what a book knows a file by."""
+    other = changed(archived[1], tmp_path, lambda lines: lines[-1].update(sha256="00" * 32), signed_off=False)
+    assert found(await check_file(other, PUBLIC)) == {("file_damaged", None, None)}
+
+
 async def test_an_honest_file_is_sound(archived: tuple[str, Path], tmp_path: Path) -> None:
     _, path = archived
     for file in (path, changed(path, tmp_path, lambda lines: None, signed_off=True)):
