@@ -18,7 +18,7 @@ from commands.decider import Ref
 from commands.rejections import Rejected, VersionMismatch
 from commands.states import Known, Replayed, States
 from commands.streams import Entry, Reading, Streams, Unread, wrote
-from events import Event, stream_of
+from events import Event
 from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
 S = TypeVar("S")
@@ -180,20 +180,19 @@ class Handler:
         metadata: Metadata,
         occurred_at: datetime | None,
         once: Once | None,
-    ) -> "tuple[asyncio.Task[Appended], Done]":
+    ) -> "tuple[asyncio.Future[Appended], Done]":
         """Hand the append over and let the next decision build on it. Must not await: the order of decisions is the
         order of appends."""
         expected = {stream: entry.version for stream, entry in reading.seen.items()}
         versions = dict(expected)
-        for event in events:
-            versions[stream_of(event)] += 1
+        for stream in reading.written:
+            versions[stream] += 1
         done = Done(events, versions, 0)
         key = IdempotencyKey(once.key, once.request_hash, once.answer(done)) if once else None
         after = {stream: entry.ticket for stream, entry in reading.seen.items() if entry.ticket is not None}
-        append = Append(events, expected, metadata, occurred_at, key, after=after)
+        append = Append(events, expected, metadata, occurred_at, key, after=after, streams=reading.written)
         task = asyncio.ensure_future(self._store.append(append))
-        written = [stream for stream, version in versions.items() if version != expected[stream]]
-        led_to = {stream: Known(versions[stream], reading.states[stream]) for stream in written}
+        led_to = {stream: Known(versions[stream], reading.states[stream]) for stream in reading.written}
         task.add_done_callback(lambda task: self._settle(task, reading, led_to))
         for stream, known in led_to.items():
             reading.seen[stream].moved_by = task
@@ -201,7 +200,7 @@ class Handler:
         self._streams.trim()
         return task, done
 
-    def _settle(self, task: "asyncio.Task[Appended]", reading: Reading, led_to: Mapping[str, Known]) -> None:
+    def _settle(self, task: "asyncio.Future[Appended]", reading: Reading, led_to: Mapping[str, Known]) -> None:
         """Runs before those who wait for the append go on: nobody may build on facts that were not written."""
         if not wrote(task):
             self._streams.forget(*led_to)

@@ -1,7 +1,7 @@
 """Keeping the stock of a SKU at a location: what is on hand, what of it is promised, and never less than nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from commands.decider import Fold, Read
@@ -58,13 +58,13 @@ class Stock:
 def evolve(stock: Stock, event: StockEvent) -> Stock:
     match event:
         case StockReceived(quantity=quantity):
-            return replace(stock, on_hand=stock.on_hand + quantity)
+            return Stock(stock.on_hand + quantity, stock.reserved)
         case StockAdjusted(delta=delta):
-            return replace(stock, on_hand=stock.on_hand + delta)
+            return Stock(stock.on_hand + delta, stock.reserved)
         case StockReserved(quantity=quantity):
-            return replace(stock, reserved=stock.reserved + quantity)
+            return Stock(stock.on_hand, stock.reserved + quantity)
         case StockReleased(quantity=quantity) | StockLapsed(quantity=quantity):
-            return replace(stock, reserved=stock.reserved - quantity)
+            return Stock(stock.on_hand, stock.reserved - quantity)
         case StockCommitted(quantity=quantity):
             return Stock(stock.on_hand - quantity, stock.reserved - quantity)
         case _:

@@ -23,9 +23,9 @@ class Entry:
 
     version: int
     state: Any
-    pending: "asyncio.Task[Appended] | None" = None
+    pending: "asyncio.Future[Appended] | None" = None
     ticket: Ticket | None = None
-    moved_by: "asyncio.Task[Appended] | None" = None
+    moved_by: "asyncio.Future[Appended] | None" = None
 
 
 class Unread(Exception):
@@ -122,6 +122,8 @@ class Reading:
     seen: dict[str, Entry] = field(default_factory=dict)
     refs: dict[str, Ref[Any]] = field(default_factory=dict)
     states: dict[str, Any] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    """The stream of each fact decided."""
 
     def __call__(self, ref: Ref[S]) -> S:
         return self.all([ref])[0]
@@ -143,16 +145,17 @@ class Reading:
         """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
         for event in events:
             stream = stream_of(event)
+            self.written.append(stream)
             self.states[stream] = self.refs[stream].fold.evolve(self.states[stream], event)
 
 
-async def _all_written(appends: Sequence["asyncio.Task[Appended] | None"]) -> bool:
+async def _all_written(appends: Sequence["asyncio.Future[Appended] | None"]) -> bool:
     tasks = {task for task in appends if task is not None}
     if tasks:
         await asyncio.wait(tasks)
     return all(map(wrote, tasks))
 
 
-def wrote(task: "asyncio.Task[Appended]") -> bool:
+def wrote(task: "asyncio.Future[Appended]") -> bool:
     """Whether this append, which has ended, stored its facts."""
     return not task.cancelled() and task.exception() is None and task.result().replayed is None

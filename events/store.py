@@ -1,6 +1,6 @@
 """The port to the book of original entry: what an append asks for, what it answers, and how facts are read back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
@@ -92,7 +92,8 @@ class Append:
     append is refused if it has moved. A stream written to but not named there takes the facts at whatever version.
     `after` names, for an expected version that counts facts still under way, the append that they travel in: should
     that one not be stored, another's facts may have led to the same version, and this append is refused as well.
-    `occurred_at` is when it happened in the world; None means now.
+    `occurred_at` is when it happened in the world; None means now. `streams` has the stream of each event, where the
+    caller has told them already.
     """
 
     events: Sequence[Event]
@@ -102,6 +103,7 @@ class Append:
     key: IdempotencyKey | None = None
     ticket: Ticket = field(default_factory=Ticket)
     after: Mapping[str, Ticket] = field(default_factory=dict)
+    streams: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +173,8 @@ class PositionsArchived(Archived):
 class EventStore(Protocol):
     """Append facts, read streams, read the whole book in commit order."""
 
-    async def append(self, append: Append) -> Appended:
-        """Store all of it durably, or nothing.
+    def append(self, append: Append) -> Awaitable[Appended]:
+        """Store all of it durably, or nothing. Appends are taken in the order in which they are asked for.
 
         Raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
         ...

@@ -100,15 +100,16 @@ class Committer:
             with contextlib.suppress(Exception):
                 await self._connection.close(timeout=2)
 
-    async def submit(self, append: RawAppend) -> Appended:
-        """Raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
+    def submit(self, append: RawAppend) -> "asyncio.Future[Appended]":
+        """To be awaited; that raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
+        answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         if self._closing or len(self._queue) >= MAX_WAITING_APPENDS:
             self._metrics.busy()
-            raise StoreBusy(f"{len(self._queue)} appends are waiting")
-        waiting = _Waiting(append, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._wake.set()
-        return await waiting.answer
+            answer.set_exception(StoreBusy(f"{len(self._queue)} appends are waiting"))
+        else:
+            self._queue.append(_Waiting(append, answer))
+            self._wake.set()
+        return answer
 
     async def _run(self) -> None:
         while True:
@@ -128,13 +129,21 @@ class Committer:
             self._metrics.commit(answers, len(self._queue), time.perf_counter() - began)
 
     def _next_batch(self) -> list[_Waiting]:
-        """Of many, half: while the database works on it, the callers of the last one go on, and neither side waits."""
+        """Of many, half: while the database works on it, the callers of the last one go on, and neither side waits.
+
+        One key at most once: the second one must find what the first has stored."""
         batch: list[_Waiting] = []
+        keys: set[str] = set()
         facts = 0
         most = min(MAX_BATCH_APPENDS, max(WHOLE_QUEUE_APPENDS, len(self._queue) // 2))
         while self._queue and len(batch) < most and facts < MAX_BATCH_FACTS:
+            append = self._queue[0].append
+            if append.key is not None:
+                if append.key.key in keys:
+                    break
+                keys.add(append.key.key)
             batch.append(self._queue.popleft())
-            facts += len(batch[-1].append.facts)
+            facts += len(append.facts)
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:

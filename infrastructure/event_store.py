@@ -1,10 +1,11 @@
 """The book of original entry on PostgreSQL: appends through the committer, reads by position and by stream."""
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any
 
 from events import Event
-from events.store import Append, Appended, Bare, Conflict, Fact, IdempotencyKey, Recorded
+from events.store import Append, Appended, AppendRefused, Bare, Fact, IdempotencyKey, Recorded
 from infrastructure.archive.catalog import check_present, from_beginnings, gaps, refused
 from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
 from infrastructure.committer import Committer
@@ -49,14 +50,13 @@ class PostgresEventStore:
         self._mapper = FactMapper()
         self._reader = StreamReader(pool, READ_STREAMS)
 
-    async def append(self, append: Append) -> Appended:
+    def append(self, append: Append) -> Awaitable[Appended]:
         try:
-            return await self._committer.submit(encoded(append, self._mapper.transcoder))
-        except Conflict:
-            # One of two with the same key in one batch may stumble over what the other has just written.
-            if append.key is None or (known := await self.recall(append.key.key)) is None:
-                raise
-            return known[1]
+            return self._committer.submit(encoded(append, self._mapper.transcoder))
+        except AppendRefused as error:
+            refused: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
         facts = [self._recorded(row) for row in await self._reader.rows(streams)]

@@ -45,14 +45,14 @@ def encoded(append: Append, transcoder: FactTranscoder) -> RawAppend:
     try:
         facts = [
             RawFact(
-                stream_of(event),
+                stream,
                 str(uuid7()),
                 name := type(event).__name__,
                 transcoder.evolution.version(name),
                 transcoder.encode(event).decode(),
                 append.occurred_at,
             )
-            for event in append.events
+            for stream, event in zip(append.streams or map(stream_of, append.events), append.events, strict=True)
         ]
         return RawAppend(
             facts, dict(append.expected), encode_metadata(append.metadata), append.key, append.ticket, append.after

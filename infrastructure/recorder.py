@@ -26,7 +26,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from events.store import AppendRefused, Conflict, StoreBusy, Unacknowledged
+from events.store import Appended, AppendRefused, Conflict, StoreBusy, Unacknowledged
 from infrastructure.codec import StoredFact
 from infrastructure.committer import Committer
 from infrastructure.database import connect, open_pool
@@ -67,7 +67,7 @@ class PostgresApplicationRecorder(ApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         try:
-            last = self._await(self._committer.submit(_append(stored_events))).position
+            last = self._await(self._submitted(stored_events)).position
         except Conflict as conflict:
             raise IntegrityError(str(conflict)) from conflict
         except AppendRefused as refused:
@@ -75,6 +75,9 @@ class PostgresApplicationRecorder(ApplicationRecorder):
         except (StoreBusy, Unacknowledged) as error:
             raise OperationalError(str(error)) from error
         return list(range(last - len(stored_events) + 1, last + 1))
+
+    async def _submitted(self, stored_events: Sequence[StoredEvent]) -> Appended:
+        return await self._committer.submit(_append(stored_events))
 
     def select_events(
         self,

@@ -78,7 +78,7 @@ async def test_a_batch_that_commits_late_holds_the_later_positions_back(
             seen = list(await fast.read_all(0, limit=100_000))
             stop = asyncio.Event()
             reading = asyncio.create_task(tail(fast, seen, stop))
-            late = [asyncio.create_task(slow.append(Append([claim(name)]))) for _ in range(3)]
+            late = [asyncio.ensure_future(slow.append(Append([claim(name)]))) for _ in range(3)]
             await asyncio.sleep(0.05)
             await fast.append(Append([claim(f"{name}alone")]))
             await asyncio.gather(*(fast.append(Append([claim(f"{name}{n}")])) for n in range(50)))
@@ -130,7 +130,7 @@ async def test_this_process_is_told_without_listening(database_url: str, name: s
 
 
 async def test_a_cancelled_append_that_was_asked_is_stored_all_the_same(store: PostgresEventStore, name: str) -> None:
-    asked = asyncio.create_task(store.append(Append([claim(name)], {stream(name): 0})))
+    asked = asyncio.ensure_future(store.append(Append([claim(name)], {stream(name): 0})))
     await asyncio.sleep(0)
     asked.cancel()
     await store.append(Append([claim(name)], {stream(name): 1}))

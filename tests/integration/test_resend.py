@@ -109,10 +109,10 @@ async def test_those_who_build_on_an_append_whose_answer_was_lost_are_not_refuse
     network = Lossy(database_url, 1)
     async with open_store(database_url, network.open) as store:
         first = Append([claim(name, "1")], {stream(name): 0})
-        asked = [asyncio.create_task(store.append(first))]
+        asked = [asyncio.ensure_future(store.append(first))]
         await asyncio.sleep(0)
         then = Append([claim(name, "2")], {stream(name): 1}, after={stream(name): first.ticket})
-        asked.append(asyncio.create_task(store.append(then)))
+        asked.append(asyncio.ensure_future(store.append(then)))
         one, two = await asyncio.gather(*asked)
     assert (one.position + 1, network.lost) == (two.position, 0)
 

@@ -87,7 +87,7 @@ async def test_when_too_many_wait_the_next_is_turned_away(
     monkeypatch.setattr(committing, "MAX_WAITING_APPENDS", 5)
     async with open_store(database_url) as store:
         async with held_up(admin):
-            first = asyncio.create_task(store.append(Append([claim(name)])))
+            first = asyncio.ensure_future(store.append(Append([claim(name)])))
             await waiting_backend(database_url)
             rest = asyncio.gather(*[store.append(Append([claim(name)])) for _ in range(8)], return_exceptions=True)
             for _ in range(5):
