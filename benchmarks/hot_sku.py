@@ -26,6 +26,7 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.garbage import rarely_collected
 from infrastructure.ids import new_id
 from infrastructure.positions import Positions
+from infrastructure.snapshots import Snapshots
 
 BUYERS = 256
 UNITS = 100_000_000
@@ -79,7 +80,8 @@ async def _latencies_s(url: str, buyers: int, begin: float, seconds: float) -> l
     line = Line(SKU, ProductId(new_id("prd")), "The one that all want", CategoryId(new_id("cat")), 1, price, price)
     customer = UserId(new_id("usr"))
     async with open_pool(url, OUR_POOL_SIZE) as pool, Committer(partial(connect, url)) as committer:
-        handler = Handler(PostgresEventStore(pool, committer, Positions()))
+        states = Snapshots(pool)
+        handler = Handler(PostgresEventStore(pool, committer, Positions()), states)
 
         async def reserve(buyer: int) -> None:
             metadata = Metadata(customer, "RecordSale", new_id("req"))
@@ -87,7 +89,9 @@ async def _latencies_s(url: str, buyers: int, begin: float, seconds: float) -> l
             assert len(done.events) == 2  # OrderPlaced and StockReserved
 
         with rarely_collected():
-            return await latencies_under_load(buyers, begin, seconds, reserve)
+            latencies_s = await latencies_under_load(buyers, begin, seconds, reserve)
+        await states.close()
+    return latencies_s
 
 
 def _load_of_processes(url: str, seconds: float) -> Load:

@@ -24,6 +24,8 @@ from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey,
 S = TypeVar("S")
 
 MAX_ATTEMPTS = 40
+TOGETHER_ATTEMPTS = 8
+"""So many times those who have lost a stream decide again at once, and so together: they travel in one batch."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.1
 
 
@@ -127,8 +129,9 @@ class Handler:
         expected: Mapping[Ref[Any], int],
     ) -> Done:
         for attempt in range(MAX_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))
+            if attempt > TOGETHER_ATTEMPTS:
+                pause_s = FIRST_PAUSE_S * 2 ** (attempt - TOGETHER_ATTEMPTS)
+                await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, pause_s))
             try:
                 reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
             except StreamArchived as archived:
@@ -144,7 +147,8 @@ class Handler:
             try:
                 appended = await asyncio.shield(task)
             except Conflict:
-                await self._streams.forget_moved(reading.seen)
+                if attempt > 1:  # at first, what it stumbled over is enough
+                    await self._streams.forget_moved(reading.seen)
                 continue
             if appended.replayed is not None:
                 return _replayed(appended.replayed, appended.position, once)
@@ -205,11 +209,12 @@ class Handler:
         if not wrote(task):
             self._streams.forget(*led_to)
             if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
-                self._streams.forget(conflict.stream)
+                self._streams.lost(conflict.stream)
             return
         for stream, known in led_to.items():
             if (entry := self._streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
+            self._streams.committed(stream, known)
             self._states.moved(reading.refs[stream], reading.seen[stream].version, known)
 
     async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:

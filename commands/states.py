@@ -1,6 +1,7 @@
 """The port to the states of streams: where a decision finds the present, and what may be kept to find it sooner."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from commands.decider import Ref
@@ -14,11 +15,16 @@ class Known(NamedTuple):
     state: Any
 
 
+NOTHING: Mapping[str, Known] = MappingProxyType({})
+
+
 class States(Protocol):
     """Committed states only, in both directions."""
 
-    async def read(self, refs: Sequence[Ref[Any]]) -> Mapping[str, Known]:
-        """The present of each stream, by its name. Raises what reading the store raises."""
+    async def read(self, refs: Sequence[Ref[Any]], since: Mapping[str, Known] = NOTHING) -> Mapping[str, Known]:
+        """The present of each stream, by its name. Raises what reading the store raises.
+
+        `since` are states that streams have had, from which it is shorter to go on."""
         ...
 
     def moved(self, ref: Ref[Any], before: int, now: Known) -> None:
@@ -34,7 +40,7 @@ class Replayed:
     def __init__(self, store: EventStore) -> None:
         self._store = store
 
-    async def read(self, refs: Sequence[Ref[Any]]) -> Mapping[str, Known]:
+    async def read(self, refs: Sequence[Ref[Any]], since: Mapping[str, Known] = NOTHING) -> Mapping[str, Known]:
         folds = {ref.stream: ref.fold for ref in refs}
         known = {stream: Known(0, fold.initial) for stream, fold in folds.items()}
         for fact in await self._store.read(list(folds)):

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from commands.decider import Ref
-from commands.states import States
+from commands.states import Known, States
 from events import Event, stream_of
 from events.store import Appended, EventStore, Ticket
 
 S = TypeVar("S")
 
 MAX_FACTS_WARMED = 20_000
+MAX_CONTESTED = 1_000
 
 
 @dataclass(slots=True)
@@ -41,6 +42,9 @@ class Streams:
     def __init__(self, store: EventStore, states: States, limit: int) -> None:
         self._store, self._states, self._limit = store, states, limit
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._contested: OrderedDict[str, Known | None] = OrderedDict()
+        """Streams that others write to as well, and what they were last known to have come to: to be gone on from."""
+        self._loading: dict[str, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -69,9 +73,39 @@ class Streams:
         while len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 
+    def lost(self, stream: str) -> None:
+        """Another process was first."""
+        self.forget(stream)
+        self._contested.setdefault(stream, None)
+        if len(self._contested) > MAX_CONTESTED:
+            self._contested.popitem(last=False)
+
+    def committed(self, stream: str, known: Known) -> None:
+        """This is what the stream has come to, and it is stored."""
+        if stream in self._contested and (
+            (before := self._contested[stream]) is None or before.version < known.version
+        ):
+            self._contested[stream] = known
+
     async def load(self, refs: Sequence[Ref[Any]]) -> None:
-        for stream, known in (await self._states.read(refs)).items():
-            self._entries.setdefault(stream, Entry(*known))
+        """Each stream once, for however many ask for it at the same time."""
+        if missing := [ref for ref in refs if ref.stream not in self._loading]:
+            task = asyncio.create_task(self._load(missing))
+            self._loading |= {ref.stream: task for ref in missing}
+        tasks = {self._loading[ref.stream] for ref in refs}
+        await asyncio.wait(tasks)  # which, unlike gather, lets them be when one who waits is cancelled
+        for task in tasks:
+            task.result()
+
+    async def _load(self, refs: Sequence[Ref[Any]]) -> None:
+        try:
+            since = {ref.stream: known for ref in refs if (known := self._contested.get(ref.stream)) is not None}
+            for stream, known in (await self._states.read(refs, since)).items():
+                self._entries.setdefault(stream, Entry(*known))
+                self.committed(stream, known)
+        finally:
+            for ref in refs:
+                self._loading.pop(ref.stream, None)
 
     async def warm(self, refs: Collection[Ref[Any]]) -> None:
         """Load in few round trips and in pages of bounded size what is not here yet."""

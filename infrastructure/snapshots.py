@@ -16,7 +16,7 @@ import structlog
 
 from commands import FOLDS
 from commands.decider import Fold, Ref
-from commands.states import Known
+from commands.states import NOTHING, Known
 from events import BEGINS_ANEW
 from events.evolution import Evolution
 from infrastructure.archive.catalog import missing_before
@@ -47,6 +47,10 @@ READ = """SELECT wanted.stream, step.* FROM unnest($1::text[]) AS wanted (stream
         UNION ALL
         (SELECT version, type, schema_version, body, NULL FROM facts
           WHERE stream = wanted.stream AND version > coalesce(kept.version, 0) ORDER BY version)) AS step"""
+# What others have added to streams that this process knows already.
+TAILS = """SELECT wanted.stream, tail.* FROM unnest($1::text[], $2::integer[]) AS wanted (stream, version)
+    CROSS JOIN LATERAL (SELECT version, type, schema_version, body, NULL FROM facts
+        WHERE stream = wanted.stream AND version > wanted.version ORDER BY version) AS tail"""
 # The last to write wins, even with an older state: that is still true, and one that is wrong gets replaced.
 KEEP = """INSERT INTO snapshots (stream, fold, version, state, digest)
     SELECT * FROM unnest($1::text[], $2::bytea[], $3::integer[], $4::json[], $5::bytea[])
@@ -128,9 +132,26 @@ class Snapshots:
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def read(self, refs: Sequence[Ref[Any]]) -> Mapping[str, Known]:
+    async def read(self, refs: Sequence[Ref[Any]], since: Mapping[str, Known] = NOTHING) -> Mapping[str, Known]:
         """Raises UnknownFact, Undecodable, StreamArchived or asyncpg's errors."""
-        by_stream = {ref.stream: ref for ref in refs}
+        gone_on = {ref.stream: ref for ref in refs if ref.stream in since}
+        known = await self._since(gone_on, since) if gone_on else {}
+        return known | await self._read({ref.stream: ref for ref in refs if ref.stream not in gone_on})
+
+    async def _since(self, by_stream: Mapping[str, Ref[Any]], since: Mapping[str, Known]) -> dict[str, Known]:
+        found = await self._pool.fetch(TAILS, list(by_stream), [since[stream].version for stream in by_stream])
+        rows = {stream: list(own) for stream, own in groupby(found, itemgetter("stream"))}
+        known = {}
+        for stream, ref in by_stream.items():
+            try:
+                known[stream] = self._gone_on(ref, since[stream], rows.get(stream, ()))
+            except _Gap as gap:
+                raise await missing_before(self._pool, stream, gap.version) from None
+        return known
+
+    async def _read(self, by_stream: Mapping[str, Ref[Any]]) -> dict[str, Known]:
+        if not by_stream:
+            return {}
         rows = {stream: list(own) for stream, own in groupby(await self._reader.rows(by_stream), itemgetter("stream"))}
         known = {}
         for stream, ref in by_stream.items():
@@ -162,6 +183,10 @@ class Snapshots:
         if rows and rows[0]["type"] is None:
             _, version, _, _, state, digest = rows[0]
             start, facts = self._codecs[ref.fold].decode(ref.stream, version, state, digest), rows[1:]
+        return self._gone_on(ref, start, facts)
+
+    def _gone_on(self, ref: Ref[Any], start: Known, facts: Sequence[Any]) -> Known:
+        """Raises _Gap."""
         version, state = start
         for _, next_version, type_name, schema_version, body, _ in facts:
             event = self._transcoder.decode_fact(type_name, schema_version, body)
