@@ -61,6 +61,15 @@ async def _work(settings: Pausing) -> None:
     url, positions = settings.url, Positions()
     async with open_pool(url, 3) as pool, Committer(lambda: connect(url)) as committer:
         store = PostgresEventStore(pool, committer, positions)
+        read_page, stop_with_facts = store.read_page, _stopping(settings, "facts read")
+
+        async def stopping_read(*arguments: Any, **named: Any) -> Any:
+            facts = await read_page(*arguments, **named)
+            if facts:
+                stop_with_facts()
+            return facts
+
+        store.read_page = stopping_read  # type: ignore[method-assign]
         worker = Projector(pool, store, positions, [tally(settings.table)], owner=settings.owner, page_facts=10)
         advance = worker._leases.advance
         stop_before = _stopping(settings, "rows written")
@@ -71,16 +80,7 @@ async def _work(settings: Pausing) -> None:
             await advance(*arguments)
             stop_after()
 
-        read_page, stop_with_facts = store.read_page, _stopping(settings, "facts read")
-
-        async def stopping_read(*arguments: Any, **named: Any) -> Any:
-            facts = await read_page(*arguments, **named)
-            if facts:
-                stop_with_facts()
-            return facts
-
         worker._leases.advance = stopping_advance  # type: ignore[method-assign, assignment]
-        store.read_page = stopping_read  # type: ignore[method-assign]
         await worker.run()
 
 
