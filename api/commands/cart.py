@@ -26,7 +26,9 @@ class LineChange(Body):
 async def add_to_cart(body: NewLine, cart: Cart, handle: Handle) -> Response:
     """Put units into the cart, on top of what lies there. A guest gets an `X-Cart-Token` with the first answer."""
     command = AddToCart(cart.cart_id, body.sku, body.quantity, cart.customer_id)
-    response = await handle(command, about=carts(cart.cart_id), status=201, keyed=cart.new_token is None)
+    response = await handle(
+        command, about=carts(cart.cart_id), status=201, answer=cart.written, keyed=cart.new_token is None
+    )
     if cart.new_token is not None:
         response.headers[TOKEN_HEADER] = cart.new_token
     return response
