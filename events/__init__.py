@@ -8,13 +8,26 @@ from typing import Any, get_args
 from events.cart import CartEvent
 from events.category import CategoryEvent
 from events.claim import ClaimEvent
+from events.location import LocationEvent
 from events.operations import OperationsEvent
 from events.order import OrderEvent
 from events.product import ProductEvent
 from events.stock import StockEvent
 from events.user import UserEvent
+from events.wishlist import WishlistEvent
 
-Event = CartEvent | CategoryEvent | ClaimEvent | OperationsEvent | OrderEvent | ProductEvent | StockEvent | UserEvent
+Event = (
+    CartEvent
+    | CategoryEvent
+    | ClaimEvent
+    | LocationEvent
+    | OperationsEvent
+    | OrderEvent
+    | ProductEvent
+    | StockEvent
+    | UserEvent
+    | WishlistEvent
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +43,13 @@ STREAM_KINDS = (
     StreamKind("cart", get_args(CartEvent), ("cart_id",)),
     StreamKind("category", get_args(CategoryEvent), ("category_id",)),
     StreamKind("claim", get_args(ClaimEvent), ("name",)),
+    StreamKind("locations", (LocationEvent,), ("locations",)),
     StreamKind("order", get_args(OrderEvent), ("order_id",)),
     StreamKind("product", get_args(ProductEvent), ("product_id",)),
     StreamKind("projection", (OperationsEvent,), ("projection",)),
     StreamKind("stock", get_args(StockEvent), ("sku", "location")),
     StreamKind("user", get_args(UserEvent), ("user_id",)),
+    StreamKind("wishlist", get_args(WishlistEvent), ("customer_id",)),
 )
 
 EVENT_TYPES: dict[str, type] = {event.__name__: event for kind in STREAM_KINDS for event in kind.events}

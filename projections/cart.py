@@ -46,7 +46,9 @@ def evolve(row: CartRow | None, fact: Fact[CartEvent], key: Key) -> CartRow | No
         return CartRow(event.cart_id, event.customer_id, [], fact.occurred_at, fact.version)
     if row is None:
         return None
-    return row._replace(lines=_lines(row.lines, event, fact.occurred_at), updated_at=fact.occurred_at, version=fact.version)
+    return row._replace(
+        lines=_lines(row.lines, event, fact.occurred_at), updated_at=fact.occurred_at, version=fact.version
+    )
 
 
 def _lines(lines: list[CartLineRow], event: CartEvent, at: datetime) -> list[CartLineRow]:

@@ -8,7 +8,7 @@ from queries.goods import Availability, Change, Goods, goods
 from queries.rows import Money, Rows
 
 CART = """SELECT c.version, c.updated_at, line.sku, line.product_id, line.quantity, line.added_at,
-        p.name, p.slug, p.status, price.amount, then.amount AS amount_then, s.available
+        p.name, p.slug, p.status, price.amount, before.amount AS amount_then, s.available
     FROM cart c
     LEFT JOIN LATERAL ROWS FROM (json_to_recordset(c.lines)
             AS (sku text, product_id text, quantity bigint, prices json, added_at timestamptz))
@@ -22,7 +22,7 @@ CART = """SELECT c.version, c.updated_at, line.sku, line.product_id, line.quanti
     LEFT JOIN LATERAL (
         SELECT (price ->> 'amount')::bigint AS amount FROM json_array_elements(line.prices) AS price
         WHERE price ->> 'currency' = $2
-    ) AS then ON true
+    ) AS before ON true
     LEFT JOIN LATERAL (
         SELECT sum(on_hand - reserved)::bigint AS available FROM stock_level WHERE stock_level.sku = line.sku
     ) AS s ON true
