@@ -2,4 +2,5 @@
 
 from api.commands import auth, cart, catalog, operations, orders, stock, wishlist
 
-ROUTERS = (auth.router, catalog.router, stock.router, cart.router, wishlist.router, orders.router, operations.router)
+# Routes are tried one after the other: what shoppers do most comes first.
+ROUTERS = (cart.router, orders.router, wishlist.router, auth.router, catalog.router, stock.router, operations.router)
