@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel, Field
 
 from api.problems import Problem
-from api.security import Visitor
+from api.security import principal_of
 from commands.cart import MergeCarts, carts, own_cart
 from commands.handler import Done
 from events import Event
@@ -43,9 +43,10 @@ class CartOf:
         return {"id": added, "version": done.versions[carts(added).stream]}
 
 
-async def cart_of(request: Request, principal: Visitor, x_cart_token: CartToken = None) -> CartOf:
+async def cart_of(request: Request, x_cart_token: CartToken = None) -> CartOf:
     """Who has signed in and still sends a token means the guest's cart as long as it holds something that was not
     merged, and their own from then on. The token alone never opens a customer's cart."""
+    principal = principal_of(request)
     if principal is None:
         token = x_cart_token or secrets.token_urlsafe(32)
         return CartOf(_guests(token), None, None if x_cart_token else token)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from api.depending import on_the_loop
 from api.edge import trace_of
 from api.problems import Problem
-from api.security import Visitor
+from api.security import principal_of
 from api.wiring import Shop
 from commands import Command
 from commands.decider import Ref
@@ -37,7 +37,6 @@ class Handling:
     def __init__(
         self,
         request: Request,
-        principal: Visitor,
         idempotency_key: Annotated[
             str | None,
             Header(
@@ -50,7 +49,7 @@ class Handling:
             str | None, Header(description='The version you have seen, as in `ETag`: `"3"`.', examples=['"3"'])
         ] = None,
     ) -> None:
-        self._request, self._principal = request, principal
+        self._request, self._principal = request, principal_of(request)
         self._key, self._if_match = idempotency_key, if_match
         self.shop: Shop = request.app.state.shop
 

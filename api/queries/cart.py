@@ -10,6 +10,7 @@ from api.carts import Cart
 from api.fields import Currency
 from api.queries.routing import query_router, shown
 from api.reading import Read
+from api.security import TOKEN_MAY_BE_SENT
 from projections.cart import cart as projection
 from queries import cart as carts
 from queries.cart import Cart as CartView
@@ -42,7 +43,7 @@ _CART = {
 _JSON = TypeAdapter(CartView)
 
 
-@router.get("", response_model=CartView, responses=shown(_CART))
+@router.get("", response_model=CartView, responses=shown(_CART), openapi_extra=TOKEN_MAY_BE_SENT)
 async def get_cart(
     cart: Cart,
     read: Read,

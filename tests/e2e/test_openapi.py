@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, serving
 
-EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "12"))
 TIMEOUT_S = 30
 TOLD_ANSWERS, TOLD_CHARACTERS = 40, 1_000
 CHECKS = [
