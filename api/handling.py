@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from api.depending import on_the_loop
 from api.edge import trace_of
@@ -71,7 +70,7 @@ class Handling:
 
         def packed(done: Done) -> bytes:
             head = f"{status} {done.versions.get(about.stream, 0)} {location or ''}\n"
-            return head.encode() + JSONResponse(jsonable_encoder(written(done))).body
+            return head.encode() + to_json(written(done))
 
         metadata = self.metadata(type(commands[0]).__name__, actor)
         expected = {about: self._expected_version()} if self._if_match is not None else {}
