@@ -43,8 +43,10 @@ soak: export ROUNDS ?= 50
 soak: .venv/.installed ## crashes, pauses, races and failures over and over, ROUNDS=50
 	@$(BIN)/python -m pytest -s tests/e2e/test_kill_rounds.py tests/integration/test_paused_worker.py \
 		tests/properties/test_concurrent_writers.py
+	@OPENAPI_EXAMPLES=$$(( ROUNDS * 6 )) $(BIN)/python -m pytest -q --timeout 3600 tests/e2e/test_openapi.py
 	@for round in $$(seq $$(( (ROUNDS + 4) / 5 ))); do \
-		$(BIN)/python -m pytest -q tests/e2e/test_crash.py tests/e2e/test_two_processes.py tests/integration/test_clock.py \
+		$(BIN)/python -m pytest -q tests/e2e/test_crash.py tests/e2e/test_two_processes.py \
+			tests/e2e/test_cart_races.py tests/integration/test_clock.py \
 			tests/integration/test_store_failures.py tests/integration/test_reactor_under_stress.py \
 			tests/properties/test_differential.py || exit 1; done
 

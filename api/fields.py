@@ -40,6 +40,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_wh
 ShortText = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), Printable]
 Slug = Annotated[str, StringConstraints(pattern=_SLUG, max_length=100)]
 SkuField = Annotated[Sku, Field(pattern=_SKU)]
+LocationField = Annotated[str, Field(pattern=_SLUG, max_length=50, description="Where stock is kept.")]
 CategoryField = Annotated[CategoryId, Field(pattern=typeid("cat"))]
 Currency = Annotated[str, AfterValidator(_known_currency), Field(examples=["USD"])]
 Units = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
@@ -58,6 +59,7 @@ ProductPath = Annotated[ProductId, Path(pattern=typeid("prd"))]
 CategoryPath = Annotated[CategoryId, Path(pattern=typeid("cat"))]
 UserPath = Annotated[UserId, Path(pattern=typeid("usr"))]
 SkuPath = Annotated[Sku, Path(pattern=_SKU)]
+LocationPath = Annotated[str, Path(pattern=_SLUG, max_length=50, examples=["main"])]
 
 
 class Body(BaseModel):

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from api.depending import on_the_loop
 from api.edge import trace_of
 from api.problems import Problem
-from api.security import Visitor
+from api.security import principal_of
 from api.wiring import Shop
 from commands import Command
 from commands.decider import Ref
@@ -37,7 +36,6 @@ class Handling:
     def __init__(
         self,
         request: Request,
-        principal: Visitor,
         idempotency_key: Annotated[
             str | None,
             Header(
@@ -50,7 +48,7 @@ class Handling:
             str | None, Header(description='The version you have seen, as in `ETag`: `"3"`.', examples=['"3"'])
         ] = None,
     ) -> None:
-        self._request, self._principal = request, principal
+        self._request, self._principal = request, principal_of(request)
         self._key, self._if_match = idempotency_key, if_match
         self.shop: Shop = request.app.state.shop
 
@@ -72,7 +70,7 @@ class Handling:
 
         def packed(done: Done) -> bytes:
             head = f"{status} {done.versions.get(about.stream, 0)} {location or ''}\n"
-            return head.encode() + JSONResponse(jsonable_encoder(written(done))).body
+            return head.encode() + to_json(written(done))
 
         metadata = self.metadata(type(commands[0]).__name__, actor)
         expected = {about: self._expected_version()} if self._if_match is not None else {}

@@ -44,6 +44,7 @@ _KEYED = {
     ("post", "/v1/orders/{order_id}/pay"),
     ("post", "/v1/stock/{sku}/receipts"),
     ("post", "/v1/stock/{sku}/adjustments"),
+    ("post", "/v1/stock/{sku}/transfers"),
 }
 _COMMAND_HEADERS = {
     "Commit-Position": ("The position of the newest fact this led to. Send it as `Min-Position` to read it.", "1042"),

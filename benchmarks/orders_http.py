@@ -40,14 +40,14 @@ async def measure(ground: Ground) -> list[Figure]:
     requests: list[float] = []
     bare: list[Load] = []
     async with ground.database() as url:
-        await _stock_the_shop(url)
-        with _service(ground, url) as port, _bare_service(ground) as bare_port:
-            tokens = await asyncio.gather(*(_signed_in(port) for _ in range(SHOPPERS)))
+        await stock_the_shop(url)
+        with _service(ground, url) as port, bare_service(ground) as bare_port:
+            tokens = await asyncio.gather(*(signed_in(port) for _ in range(SHOPPERS)))
             for run in range(ground.runs):
                 load, per_s = await _orders(port, tokens, ground.seconds, first=run * 97)
                 orders.append(load)
                 requests.append(per_s)
-                bare.append(await _bare_posts(bare_port, ground.seconds))
+                bare.append(await bare_posts(bare_port, ground.seconds))
     rate, limit = median(load.per_s for load in orders), median(load.per_s for load in bare)
     p99, limit_p99 = median(load.p99_ms for load in orders), median(load.p99_ms for load in bare)
     return [
@@ -57,7 +57,7 @@ async def measure(ground: Ground) -> list[Figure]:
     ]
 
 
-async def _stock_the_shop(url: str) -> None:
+async def stock_the_shop(url: str) -> None:
     async with open_pool(url, 2) as pool, Committer(partial(connect, url)) as committer:
         handler = Handler(PostgresEventStore(pool, committer, Positions()))
         category_id = CategoryId(new_id("cat"))
@@ -66,9 +66,9 @@ async def _stock_the_shop(url: str) -> None:
             product_id = ProductId(new_id("prd"))
             await handler(
                 CreateProduct(product_id, f"article-{number}", f"Article {number}", category_id),
-                AddVariant(product_id, _sku(number), Money(1_999, CURRENCY)),
+                AddVariant(product_id, sku(number), Money(1_999, CURRENCY)),
                 PublishProduct(product_id),
-                ReceiveStock(_sku(number), UNITS),
+                ReceiveStock(sku(number), UNITS),
             )
 
 
@@ -91,35 +91,35 @@ async def _one_order(connection: Connection, token: str, number: int) -> None:
     """Two articles into the cart, order, pay, and ask until it is paid."""
     signed_in = partial(connection.request, Authorization=token)
     for step in (0, 1):
-        sku = _sku((number * 2 + step) % ARTICLES)
-        _expect(201, await signed_in("POST", "/v1/cart/lines", {"sku": sku, "quantity": 1}))
+        article = sku((number * 2 + step) % ARTICLES)
+        expect(201, await signed_in("POST", "/v1/cart/lines", {"sku": article, "quantity": 1}))
     wish = {"currency": CURRENCY}
-    placed = _expect(201, await signed_in("POST", "/v1/orders", wish, Idempotency_Key=secrets.token_hex(16)))
+    placed = expect(201, await signed_in("POST", "/v1/orders", wish, Idempotency_Key=secrets.token_hex(16)))
     path, payment = f"/v1/orders/{placed.body['order_id']}", {"method": "tok_approve"}
     once = {"Idempotency_Key": secrets.token_hex(16), "Prefer": "wait=5"}
-    paying = _expect(202, await signed_in("POST", f"{path}/pay", payment, **once))
+    paying = expect(202, await signed_in("POST", f"{path}/pay", payment, **once))
     seen = {"Min_Position": paying.headers["commit-position"], "Prefer": "wait=5"}
-    while _expect(200, await signed_in("GET", path, **seen)).body["status"] != "PAID":
+    while expect(200, await signed_in("GET", path, **seen)).body["status"] != "PAID":
         await asyncio.sleep(POLL_S)
 
 
-async def _signed_in(port: int) -> str:
+async def signed_in(port: int) -> str:
     """The header of someone who has registered and signed in."""
     async with connected("127.0.0.1", port) as connection:
         email = f"{secrets.token_hex(8)}@example.com"
-        _expect(201, await connection.request("POST", "/v1/auth/register", {"email": email, "password": PASSWORD}))
+        expect(201, await connection.request("POST", "/v1/auth/register", {"email": email, "password": PASSWORD}))
         form = f"username={email}&password={PASSWORD.replace(' ', '+')}".encode()
         kind = "application/x-www-form-urlencoded"
-        token = _expect(200, await connection.request("POST", "/v1/auth/login", form, Content_Type=kind))
+        token = expect(200, await connection.request("POST", "/v1/auth/login", form, Content_Type=kind))
         return f"Bearer {token.body['access_token']}"
 
 
-async def _bare_posts(port: int, seconds: float) -> Load:
+async def bare_posts(port: int, seconds: float) -> Load:
     async with AsyncExitStack() as stack:
         callers = [await stack.enter_async_context(connected("127.0.0.1", port)) for _ in range(SHOPPERS)]
 
         async def post(number: int) -> None:
-            _expect(201, await callers[number].request("POST", "/v1/cart/lines", {"sku": _sku(number), "quantity": 1}))
+            expect(201, await callers[number].request("POST", "/v1/cart/lines", {"sku": sku(number), "quantity": 1}))
 
         with rarely_collected():
             return await under_load(SHOPPERS, seconds, post)
@@ -133,16 +133,16 @@ def _service(ground: Ground, url: str) -> Iterator[int]:
 
 
 @contextmanager
-def _bare_service(ground: Ground) -> Iterator[int]:
+def bare_service(ground: Ground) -> Iterator[int]:
     with child("benchmarks.bare_service", env=environment(ground, ground.database_url)) as serving:
         yield serving.port_said()
 
 
-def _sku(number: int) -> Sku:
+def sku(number: int) -> Sku:
     return Sku(f"BENCH-{number:04d}")
 
 
-def _expect(status: int, answer: Answer) -> Answer:
+def expect(status: int, answer: Answer) -> Answer:
     if answer.status != status:
         raise RuntimeError(f"expected {status}, got {answer.status}: {answer.body}")
     return answer

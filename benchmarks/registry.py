@@ -6,6 +6,7 @@ from functools import partial
 
 from benchmarks import (
     appends,
+    cart_http,
     growth,
     hot_sku,
     importing,
@@ -141,6 +142,17 @@ BENCHMARKS: dict[str, Benchmark] = {
         "`orders_http_requests` counts every request. The peer is the framework alone: one FastAPI endpoint that "
         "validates a body and keeps nothing, in one process with the same uvicorn settings, under the same client.",
     ),
+}
+BENCHMARKS |= {
+    "cart_add": Benchmark(
+        cart_http.measure,
+        "Adding to a cart over HTTP",
+        "64 customers, signed in, each on a connection kept alive, put one unit of one of ten articles into a cart of "
+        "their own, again and again, against one process of `daybook serve` with `daybook worker` beside it, as in "
+        "production: the token is checked, the line decided upon, and it is on the disk before the answer goes out. "
+        "The peer is one FastAPI endpoint that validates the same body and keeps nothing, under the same client; "
+        "worker, service, PostgreSQL and the client share the two cores.",
+    )
 }
 BENCHMARKS |= {
     f"listeners_{number}": Benchmark(

@@ -2,26 +2,30 @@
 
 from typing import Any, get_args
 
-from commands import cart, category, checkout, claim, operations, order, product, stock, user
+from commands import cart, category, checkout, claim, location, operations, order, product, stock, user, wishlist
 from commands.cart import CartCommand
 from commands.category import CategoryCommand
 from commands.checkout import CheckoutCommand
 from commands.decider import Decide, Fold
+from commands.location import LocationCommand
 from commands.operations import OperationsCommand
 from commands.order import OrderCommand
 from commands.product import ProductCommand
 from commands.stock import StockCommand
 from commands.user import UserCommand
+from commands.wishlist import WishlistCommand
 
 Command = (
     CartCommand
     | CategoryCommand
     | CheckoutCommand
+    | LocationCommand
     | OperationsCommand
     | OrderCommand
     | ProductCommand
     | StockCommand
     | UserCommand
+    | WishlistCommand
 )
 
 DECIDERS: dict[type, Decide] = {
@@ -30,11 +34,13 @@ DECIDERS: dict[type, Decide] = {
         (CartCommand, cart.decide),
         (CategoryCommand, category.decide),
         (CheckoutCommand, checkout.decide),
+        (LocationCommand, location.decide),
         (OperationsCommand, operations.decide),
         (OrderCommand, order.decide),
         (ProductCommand, product.decide),
         (StockCommand, stock.decide),
         (UserCommand, user.decide),
+        (WishlistCommand, wishlist.decide),
     )
     for command in get_args(commands) or (commands,)
 }
@@ -46,11 +52,13 @@ FOLDS: dict[str, Fold[Any]] = {
         cart.carts,
         category.categories,
         claim.claims,
+        location.all_locations.fold,
         operations.skips,
         order.orders,
         product.products,
         stock.stocks,
         user.users,
+        wishlist.wishlists,
     )
 }
 """How the facts of each category of streams become a state."""

@@ -1,4 +1,4 @@
-"""Filling a cart. Line commands commute: two at once both count, in either order."""
+"""Filling a cart. Line commands commute: two at once both count, in either order. Signing in brings a guest's along."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,13 +12,16 @@ from events import Event
 from events.cart import (
     CartCheckedOut,
     CartCleared,
+    CartClosed,
     CartEvent,
     CartLineAdded,
     CartLineChanged,
     CartLineRemoved,
+    CartMerged,
     CartOpened,
+    MergedLine,
 )
-from events.values import CartId, ProductId, Sku, UserId
+from events.values import CartId, Money, ProductId, Sku, UserId
 
 MAX_LINES = 200
 MAX_QUANTITY = 100_000
@@ -53,34 +56,59 @@ class ClearCart:
     cart_id: CartId
 
 
-CartCommand = AddToCart | ChangeCartLine | RemoveFromCart | ClearCart
+@dataclass(frozen=True, slots=True)
+class MergeCarts:
+    """Whoever filled the cart `guest` has turned out to be this customer. Asked twice, it does nothing more."""
+
+    guest: CartId
+    customer_id: UserId
+
+
+CartCommand = AddToCart | ChangeCartLine | RemoveFromCart | ClearCart | MergeCarts
 
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
     product_id: ProductId
     quantity: int
+    prices: tuple[Money, ...] = ()
+    """Of one unit, when it was last added to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cart:
     opened: bool = False
     lines: Mapping[Sku, CartLine] = field(default_factory=dict)
+    merged_into: CartId | None = None
+    """A guest's cart that was merged stays the guest's, empty: who signs out goes on with it."""
+
+    def held(self, sku: Sku) -> int:
+        """Units."""
+        return self.lines[sku].quantity if sku in self.lines else 0
 
 
 def evolve(cart: Cart, event: CartEvent) -> Cart:
     match event:
         case CartOpened():
             return replace(cart, opened=True)
-        case CartLineAdded(_, sku, product_id, quantity):
-            held = cart.lines[sku].quantity if sku in cart.lines else 0
-            return replace(cart, lines={**cart.lines, sku: CartLine(product_id, held + quantity)})
+        case CartLineAdded(_, sku, product_id, quantity, prices):
+            line = CartLine(product_id, cart.held(sku) + quantity, prices)
+            return replace(cart, lines={**cart.lines, sku: line})
         case CartLineChanged(_, sku, quantity):
             return replace(cart, lines={**cart.lines, sku: replace(cart.lines[sku], quantity=quantity)})
         case CartLineRemoved(_, sku):
             return replace(cart, lines={other: line for other, line in cart.lines.items() if other != sku})
         case CartCleared() | CartCheckedOut():
             return Cart(opened=True)  # whatever was before: the facts before it may be in an archive
+        case CartMerged(lines=lines):
+            added = {
+                line.sku: CartLine(line.product_id, cart.held(line.sku) + line.quantity, line.prices)
+                for line in lines
+                if line.quantity
+            }
+            return replace(cart, opened=True, lines={**cart.lines, **added})
+        case CartClosed(merged_into=merged_into):
+            return Cart(opened=True, merged_into=merged_into)
         case _:
             assert_never(event)
 
@@ -88,9 +116,19 @@ def evolve(cart: Cart, event: CartEvent) -> Cart:
 carts = Fold("cart", Cart(), evolve)
 
 
+def own_cart(customer_id: UserId) -> CartId:
+    """The one cart that every customer has."""
+    return CartId("cart_" + customer_id.removeprefix("usr_"))
+
+
 def decide(command: CartCommand, read: Read) -> Sequence[Event]:
+    if isinstance(command, MergeCarts):
+        return _merged(command, read)
     cart = read(carts(command.cart_id))
     match command:
+        case AddToCart(_, sku, quantity, customer_id) if cart.merged_into and customer_id:
+            # It was merged while this was on its way: what a customer adds is not left behind in a guest's cart.
+            return decide(AddToCart(own_cart(customer_id), sku, quantity, customer_id), read)
         case AddToCart(cart_id, sku, quantity, customer_id):
             return _added(cart_id, sku, quantity, customer_id, cart, read)
         case ChangeCartLine(cart_id, sku, quantity):
@@ -118,14 +156,32 @@ def _added(
     cart_id: CartId, sku: Sku, quantity: int, customer_id: UserId | None, cart: Cart, read: Read
 ) -> Sequence[Event]:
     product_id = product_of(sku, read)
-    on_sale(sku, read(products(product_id)))
-    held = cart.lines[sku].quantity if sku in cart.lines else 0
+    product = read(products(product_id))
+    on_sale(sku, product)
+    held = cart.held(sku)
     _check_quantity(sku, quantity)
     _check_quantity(sku, held + quantity)
     if not held and len(cart.lines) >= MAX_LINES:
         raise LimitExceeded(f"A cart has at most {MAX_LINES} lines.", limit=MAX_LINES)
     opened = [] if cart.opened else [CartOpened(cart_id, customer_id)]
-    return [*opened, CartLineAdded(cart_id, sku, product_id, quantity)]
+    prices = tuple(product.variants[sku].prices.values())
+    return [*opened, CartLineAdded(cart_id, sku, product_id, quantity, prices)]
+
+
+def _merged(command: MergeCarts, read: Read) -> Sequence[Event]:
+    """Quantities add up as far as a cart holds them; the fact says what did not fit."""
+    into = own_cart(command.customer_id)
+    guest, cart = read.all([carts(command.guest), carts(into)])
+    if not guest.lines or command.guest == into:
+        return []
+    room, lines = MAX_LINES - len(cart.lines), []
+    for sku, line in guest.lines.items():
+        fits = min(line.quantity, MAX_QUANTITY - cart.held(sku))
+        if sku not in cart.lines:
+            fits, room = (fits if room > 0 else 0), room - 1
+        lines.append(MergedLine(sku, line.product_id, fits, line.quantity - fits, line.prices))
+    opened = [] if cart.opened else [CartOpened(into, command.customer_id)]
+    return [*opened, CartMerged(into, command.guest, tuple(lines)), CartClosed(command.guest, into)]
 
 
 def _check_quantity(sku: Sku, quantity: int) -> None:

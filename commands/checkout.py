@@ -9,12 +9,13 @@ from commands.cart import carts, on_sale
 from commands.decider import Read
 from commands.order import Status, orders
 from commands.product import products
-from commands.rejections import CartIsEmpty, LimitExceeded, NotForSale, OutOfStock, PriceMoved, Shortage
-from commands.stock import stocks
+from commands.rejections import CartIsEmpty, LimitExceeded, NotForSale, PriceMoved
+from commands.reserving import reservations
+from commands.stock import noticed
 from events import Event
 from events.cart import CartCheckedOut
-from events.order import OrderPlaced
-from events.stock import StockReserved
+from events.order import OrderPlaced, Reservation
+from events.stock import StockEvent, StockReserved
 from events.values import DEFAULT_LOCATION, Address, CartId, Line, Money, OrderId, Sku, UserId
 
 
@@ -52,18 +53,18 @@ def decide(command: CheckoutCommand, read: Read) -> Sequence[Event]:
             total = _total(lines)
             if expected_total is not None and expected_total != total:
                 raise PriceMoved(expected_total, total)
+            taken = reservations(_units(lines), read)
             return [
-                OrderPlaced(order_id, customer_id, lines, total, cart_id, lapses_at, ship_to),
-                *_reserved(order_id, lines, lapses_at, read),
+                OrderPlaced(order_id, customer_id, lines, total, cart_id, lapses_at, ship_to, _elsewhere(taken)),
+                *_reserved(order_id, taken, lapses_at, read),
                 CartCheckedOut(cart_id, order_id),
             ]
         case RecordSale(order_id, customer_id, lines):
             if not lines or any(line.quantity < 1 for line in lines):
                 raise LimitExceeded("A sale has at least one line, and each at least one unit.", limit=1)
-            return [
-                OrderPlaced(order_id, customer_id, lines, _total(lines)),
-                *_reserved(order_id, lines, None, read),
-            ]
+            taken = reservations(_units(lines), read)
+            placed = OrderPlaced(order_id, customer_id, lines, _total(lines), reservations=_elsewhere(taken))
+            return [placed, *_reserved(order_id, taken, None, read)]
         case _:
             assert_never(command)
 
@@ -92,16 +93,21 @@ def _total(lines: Sequence[Line]) -> Money:
     return total
 
 
-def _reserved(
-    order_id: OrderId, lines: Sequence[Line], lapses_at: datetime | None, read: Read
-) -> Sequence[StockReserved]:
-    """One reservation per SKU, however many lines name it, in one canonical order. Raises OutOfStock."""
-    wanted: dict[Sku, int] = {}
+def _units(lines: Sequence[Line]) -> dict[Sku, int]:
+    """Of each SKU, however many lines name it."""
+    units: dict[Sku, int] = {}
     for line in lines:
-        wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
-    in_order = sorted(wanted.items())
-    available = [stock.available for stock in read.all([stocks(sku, DEFAULT_LOCATION) for sku, _ in in_order])]
-    short = [Shortage(sku, units, left) for (sku, units), left in zip(in_order, available, strict=True) if left < units]
-    if short:
-        raise OutOfStock(short)
-    return [StockReserved(sku, order_id, units, lapses_at) for sku, units in in_order]
+        units[line.sku] = units.get(line.sku, 0) + line.quantity
+    return units
+
+
+def _elsewhere(taken: Sequence[Reservation]) -> tuple[Reservation, ...]:
+    """Written down only where it does not go without saying."""
+    return () if all(each.location == DEFAULT_LOCATION for each in taken) else tuple(taken)
+
+
+def _reserved(
+    order_id: OrderId, taken: Sequence[Reservation], lapses_at: datetime | None, read: Read
+) -> Sequence[StockEvent]:
+    reserved = [StockReserved(each.sku, order_id, each.quantity, lapses_at, each.location) for each in taken]
+    return [fact for each in reserved for fact in noticed(each, read)]

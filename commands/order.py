@@ -8,7 +8,7 @@ from typing import assert_never
 
 from commands.decider import Fold, Read
 from commands.rejections import InvalidTransition, LimitExceeded, NotFound, PaymentUnderWay
-from commands.stock import stocks
+from commands.stock import noticed, stocks
 from events import Event
 from events.order import (
     OrderCancelled,
@@ -22,8 +22,9 @@ from events.order import (
     PaymentDeclined,
     PaymentRefunded,
     PaymentRequested,
+    Reservation,
 )
-from events.stock import StockCommitted, StockLapsed, StockReleased
+from events.stock import StockCommitted, StockEvent, StockLapsed, StockReleased
 from events.values import DEFAULT_LOCATION, Money, OrderId, PaymentId, Sku, UserId
 
 MAX_PAYMENT_ATTEMPTS = 20
@@ -132,6 +133,8 @@ class Order:
     customer_id: UserId = UserId("")
     total: Money = Money(0, "")
     quantities: Mapping[Sku, int] = field(default_factory=dict)
+    reserved_at: tuple[Reservation, ...] = ()
+    """Empty if all are reserved at the default location."""
     lapses_at: datetime | None = None
     payment: PaymentState = PaymentState.NONE
     payment_id: PaymentId | None = None
@@ -142,11 +145,11 @@ class Order:
 
 def evolve(order: Order, event: OrderEvent) -> Order:
     match event:
-        case OrderPlaced(customer_id=customer_id, lines=lines, total=total, lapses_at=lapses_at):
+        case OrderPlaced(customer_id=customer_id, lines=lines, total=total, lapses_at=lapses_at, reservations=places):
             quantities: dict[Sku, int] = {}
             for line in lines:
                 quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
-            return Order(Status.PENDING, customer_id, total, quantities, lapses_at)
+            return Order(Status.PENDING, customer_id, total, quantities, places, lapses_at)
         case PaymentRequested(payment_id=payment_id):
             attempts = order.attempts | {payment_id}
             return replace(order, payment=PaymentState.REQUESTED, payment_id=payment_id, attempts=attempts)
@@ -188,19 +191,21 @@ def decide(command: OrderCommand, read: Read) -> Sequence[Event]:
             is_held = order.payment is PaymentState.CAPTURED and order.payment_id == payment_id
             return [PaymentRefunded(order_id, payment_id, order.total, reference, reason)] if is_held else []
         case ShipOrder(order_id, carrier, tracking), Status.PAID:
-            sold = [StockCommitted(sku, order_id, quantity) for sku, quantity in _reserved(order, read)]
-            return [OrderShipped(order_id, carrier, tracking), *sold]
+            sold = [StockCommitted(each.sku, order_id, each.quantity, each.location) for each in _reserved(order)]
+            return [OrderShipped(order_id, carrier, tracking), *_moved(sold, read)]
         case CompleteOrder(order_id), Status.SHIPPED:
             return [OrderCompleted(order_id)]
         case CancelOrder(order_id, reason), Status.PENDING | Status.PAID:
-            released = [StockReleased(sku, order_id, quantity, reason) for sku, quantity in _reserved(order, read)]
-            return [OrderCancelled(order_id, reason), *released]
+            released = [
+                StockReleased(each.sku, order_id, each.quantity, reason, each.location) for each in _reserved(order)
+            ]
+            return [OrderCancelled(order_id, reason), *_moved(released, read)]
         case LapseOrder(order_id, now), Status.PENDING:
             grace = PAYMENT_GRACE if order.payment is PaymentState.REQUESTED else timedelta()
             if order.lapses_at is None or now < order.lapses_at + grace:
                 return []
-            lapsed = [StockLapsed(sku, order_id, quantity) for sku, quantity in _reserved(order, read)]
-            return [OrderLapsed(order_id), *lapsed]
+            lapsed = [StockLapsed(each.sku, order_id, each.quantity, each.location) for each in _reserved(order)]
+            return [OrderLapsed(order_id), *_moved(lapsed, read)]
         case ShipOrder(_, carrier, tracking), Status.SHIPPED | Status.COMPLETED if order.parcel == (carrier, tracking):
             return []
         case (CompleteOrder(), Status.COMPLETED) | (CancelOrder(), Status.CANCELLED) | (LapseOrder(), _):
@@ -215,11 +220,16 @@ def decide(command: OrderCommand, read: Read) -> Sequence[Event]:
             raise AssertionError(f"no rule for {command}")
 
 
-def _reserved(order: Order, read: Read) -> Sequence[tuple[Sku, int]]:
-    """Units per SKU in one canonical order. The stock is read because only what was read may be written to."""
-    in_order = sorted(order.quantities.items())
-    read.all([stocks(sku, DEFAULT_LOCATION) for sku, _ in in_order])
-    return in_order
+def _reserved(order: Order) -> Sequence[Reservation]:
+    """Units per SKU and location, in one canonical order."""
+    at_default = (Reservation(sku, DEFAULT_LOCATION, units) for sku, units in sorted(order.quantities.items()))
+    return order.reserved_at or tuple(at_default)
+
+
+def _moved(facts: Sequence[StockEvent], read: Read) -> Sequence[StockEvent]:
+    """The facts, and what they take across a threshold."""
+    read.all([stocks(fact.sku, fact.location) for fact in facts])
+    return [each for fact in facts for each in noticed(fact, read)]
 
 
 def _payment_requested(command: PayOrder, order: Order) -> Sequence[Event]:

@@ -1,20 +1,26 @@
 """Keeping the stock of a SKU at a location: what is on hand, what of it is promised, and never less than nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from commands.decider import Fold, Read
+from commands.location import existing_location
 from commands.product import product_of
-from commands.rejections import LimitExceeded, StockWouldGoNegative
+from commands.rejections import LimitExceeded, OutOfStock, Shortage, StockWouldGoNegative
 from events.stock import (
     StockAdjusted,
+    StockArrived,
     StockCommitted,
     StockEvent,
     StockLapsed,
+    StockRanLow,
     StockReceived,
+    StockRecovered,
     StockReleased,
     StockReserved,
+    StockSent,
+    StockThresholdSet,
 )
 from events.values import DEFAULT_LOCATION, Sku
 
@@ -40,15 +46,38 @@ class AdjustStock:
     location: str = DEFAULT_LOCATION
 
 
-StockCommand = ReceiveStock | AdjustStock
+@dataclass(frozen=True, slots=True)
+class TransferStock:
+    """Units that are not reserved go from one location to another."""
+
+    sku: Sku
+    quantity: int
+    origin: str
+    destination: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetThreshold:
+    """Say when the available units have come down to so many, and when they are more again; None: say nothing."""
+
+    sku: Sku
+    threshold: int | None
+    location: str = DEFAULT_LOCATION
+
+
+StockCommand = ReceiveStock | AdjustStock | TransferStock | SetThreshold
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Who holds a reservation is known to its order, so this stays two numbers however long the stream grows."""
+    """Who holds a reservation is known to its order, so this stays a few numbers however long the stream grows."""
 
     on_hand: int = 0
     reserved: int = 0
+    threshold: int | None = None
+    is_low: bool = False
+    """Whether that has been said."""
 
     @property
     def available(self) -> int:
@@ -57,16 +86,24 @@ class Stock:
 
 def evolve(stock: Stock, event: StockEvent) -> Stock:
     match event:
-        case StockReceived(quantity=quantity):
-            return Stock(stock.on_hand + quantity, stock.reserved)
+        case StockReserved(quantity=quantity):  # thousands a second of one SKU, hence not `replace`
+            return Stock(stock.on_hand, stock.reserved + quantity, stock.threshold, stock.is_low)
+        case StockReceived(quantity=quantity) | StockArrived(quantity=quantity):
+            return replace(stock, on_hand=stock.on_hand + quantity)
         case StockAdjusted(delta=delta):
-            return Stock(stock.on_hand + delta, stock.reserved)
-        case StockReserved(quantity=quantity):
-            return Stock(stock.on_hand, stock.reserved + quantity)
+            return replace(stock, on_hand=stock.on_hand + delta)
+        case StockSent(quantity=quantity):
+            return replace(stock, on_hand=stock.on_hand - quantity)
         case StockReleased(quantity=quantity) | StockLapsed(quantity=quantity):
-            return Stock(stock.on_hand, stock.reserved - quantity)
+            return replace(stock, reserved=stock.reserved - quantity)
         case StockCommitted(quantity=quantity):
-            return Stock(stock.on_hand - quantity, stock.reserved - quantity)
+            return replace(stock, on_hand=stock.on_hand - quantity, reserved=stock.reserved - quantity)
+        case StockThresholdSet(threshold=threshold):
+            return replace(stock, threshold=threshold)
+        case StockRanLow():
+            return replace(stock, is_low=True)
+        case StockRecovered():
+            return replace(stock, is_low=False)
         case _:
             assert_never(event)
 
@@ -76,19 +113,65 @@ stocks = Fold("stock", Stock(), evolve)
 
 def decide(command: StockCommand, read: Read) -> Sequence[StockEvent]:
     product_of(command.sku, read)
-    stock = read(stocks(command.sku, command.location))
     match command:
         case ReceiveStock(sku, quantity, reference, location):
             if quantity < 1:
                 raise LimitExceeded("At least one unit is received.", limit=1)
-            if stock.on_hand + quantity > MAX_UNITS:
-                raise LimitExceeded(f"The book of one SKU ends at {MAX_UNITS} units.", limit=MAX_UNITS)
-            return [StockReceived(sku, quantity, reference, location)]
+            existing_location(location, read)
+            _check_room(sku, location, quantity, read)
+            return noticed(StockReceived(sku, quantity, reference, location), read)
         case AdjustStock(sku, delta, reason, location):
-            if stock.available + delta < 0:
-                raise StockWouldGoNegative(sku, delta, stock.available)
-            if stock.on_hand + delta > MAX_UNITS:
-                raise LimitExceeded(f"The book of one SKU ends at {MAX_UNITS} units.", limit=MAX_UNITS)
-            return [StockAdjusted(sku, delta, reason, location)] if delta else []
+            existing_location(location, read)
+            available = read(stocks(sku, location)).available
+            if available + delta < 0:
+                raise StockWouldGoNegative(sku, delta, available)
+            _check_room(sku, location, delta, read)
+            return noticed(StockAdjusted(sku, delta, reason, location), read) if delta else []
+        case TransferStock():
+            return _transferred(command, read)
+        case SetThreshold(sku, threshold, location):
+            existing_location(location, read)
+            if read(stocks(sku, location)).threshold == threshold:
+                return []
+            return noticed(StockThresholdSet(sku, threshold, location), read)
         case _:
             assert_never(command)
+
+
+def noticed(fact: StockEvent, read: Read) -> list[StockEvent]:
+    """The fact, and what is to be said if it takes the available units across the threshold, in either direction.
+
+    A decision makes one such fact per stream: it is judged by the state before the decision."""
+    before = read(stocks(fact.sku, fact.location))
+    if before.threshold is None and not isinstance(fact, StockThresholdSet):
+        return [fact]
+    after = evolve(before, fact)
+    is_low = after.threshold is not None and after.available <= after.threshold
+    if is_low == before.is_low:
+        return [fact]
+    if is_low and after.threshold is not None:
+        return [fact, StockRanLow(fact.sku, after.available, after.threshold, fact.location)]
+    return [fact, StockRecovered(fact.sku, after.available, fact.location)]
+
+
+def _transferred(command: TransferStock, read: Read) -> Sequence[StockEvent]:
+    sku, quantity, origin, destination = command.sku, command.quantity, command.origin, command.destination
+    if quantity < 1:
+        raise LimitExceeded("At least one unit is transferred.", limit=1)
+    for location in (origin, destination):
+        existing_location(location, read)
+    if origin == destination:
+        return []
+    available = read(stocks(sku, origin)).available
+    if available < quantity:
+        raise OutOfStock([Shortage(sku, quantity, available)])
+    _check_room(sku, destination, quantity, read)
+    return [
+        *noticed(StockSent(sku, quantity, destination, command.reason, origin), read),
+        *noticed(StockArrived(sku, quantity, origin, command.reason, destination), read),
+    ]
+
+
+def _check_room(sku: Sku, location: str, more: int, read: Read) -> None:
+    if read(stocks(sku, location)).on_hand + more > MAX_UNITS:
+        raise LimitExceeded(f"The book of one SKU ends at {MAX_UNITS} units.", limit=MAX_UNITS)

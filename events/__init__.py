@@ -6,25 +6,29 @@ from operator import attrgetter
 from typing import Any, get_args
 
 from events.archive import ArchiveEvent
-from events.cart import CartCheckedOut, CartCleared, CartEvent
+from events.cart import CartCheckedOut, CartCleared, CartClosed, CartEvent
 from events.category import CategoryEvent
 from events.claim import ClaimEvent
+from events.location import LocationEvent
 from events.operations import OperationsEvent
 from events.order import OrderCancelled, OrderCompleted, OrderEvent, OrderLapsed, PaymentRefunded
 from events.product import ProductEvent
 from events.stock import StockEvent
 from events.user import UserEvent
+from events.wishlist import WishlistEvent
 
 Event = (
     ArchiveEvent
     | CartEvent
     | CategoryEvent
     | ClaimEvent
+    | LocationEvent
     | OperationsEvent
     | OrderEvent
     | ProductEvent
     | StockEvent
     | UserEvent
+    | WishlistEvent
 )
 
 
@@ -45,9 +49,10 @@ class StreamKind:
 
 STREAM_KINDS = (
     StreamKind("archive", get_args(ArchiveEvent), ("file",)),
-    StreamKind("cart", get_args(CartEvent), ("cart_id",), begins_anew=(CartCheckedOut, CartCleared)),
+    StreamKind("cart", get_args(CartEvent), ("cart_id",), begins_anew=(CartCheckedOut, CartCleared, CartClosed)),
     StreamKind("category", get_args(CategoryEvent), ("category_id",)),
     StreamKind("claim", get_args(ClaimEvent), ("name",)),
+    StreamKind("locations", (LocationEvent,), ("locations",)),
     # A payment that is under way when an order is cancelled comes to its end behind that, and then the refund.
     StreamKind(
         "order",
@@ -59,6 +64,7 @@ STREAM_KINDS = (
     StreamKind("projection", (OperationsEvent,), ("projection",)),
     StreamKind("stock", get_args(StockEvent), ("sku", "location")),
     StreamKind("user", get_args(UserEvent), ("user_id",)),
+    StreamKind("wishlist", get_args(WishlistEvent), ("customer_id",)),
 )
 
 EVENT_TYPES: dict[str, type] = {event.__name__: event for kind in STREAM_KINDS for event in kind.events}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from events.values import CartId, OrderId, ProductId, Sku, UserId
+from events.values import CartId, Money, OrderId, ProductId, Sku, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +13,13 @@ class CartOpened:
 
 @dataclass(frozen=True, slots=True)
 class CartLineAdded:
-    """`quantity` more units: two additions at once add up."""
+    """`quantity` more units: two additions at once add up. `prices` of one unit are what the shopper saw then."""
 
     cart_id: CartId
     sku: Sku
     product_id: ProductId
     quantity: int
+    prices: tuple[Money, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,41 @@ class CartCheckedOut:
     order_id: OrderId
 
 
-CartEvent = CartOpened | CartLineAdded | CartLineChanged | CartLineRemoved | CartCleared | CartCheckedOut
+@dataclass(frozen=True, slots=True)
+class MergedLine:
+    """A line of a guest's cart: `quantity` units of it came over, and `left_out` did not fit into a cart."""
+
+    sku: Sku
+    product_id: ProductId
+    quantity: int
+    left_out: int = 0
+    prices: tuple[Money, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CartMerged:
+    """What a guest had put into the cart `merged` came on top: whose it was has signed in."""
+
+    cart_id: CartId
+    merged: CartId
+    lines: tuple[MergedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CartClosed:
+    """A guest's cart is empty: everything has gone into the cart of who signed in."""
+
+    cart_id: CartId
+    merged_into: CartId
+
+
+CartEvent = (
+    CartOpened
+    | CartLineAdded
+    | CartLineChanged
+    | CartLineRemoved
+    | CartCleared
+    | CartCheckedOut
+    | CartMerged
+    | CartClosed
+)

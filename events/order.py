@@ -3,11 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.values import Address, CartId, Line, Money, OrderId, PaymentId, UserId, personal
+from events.values import Address, CartId, Line, Money, OrderId, PaymentId, Sku, UserId, personal
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Units of an order that are reserved at one location."""
+
+    sku: Sku
+    location: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPlaced:
+    """`reservations` say where the units are reserved, unless all of them are at the default location."""
+
     order_id: OrderId
     customer_id: UserId
     lines: tuple[Line, ...]
@@ -15,6 +26,7 @@ class OrderPlaced:
     cart_id: CartId | None = None
     lapses_at: datetime | None = None
     ship_to: Address | None = personal(default=None)
+    reservations: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,4 +62,66 @@ class StockCommitted:
     location: str = DEFAULT_LOCATION
 
 
-StockEvent = StockReceived | StockAdjusted | StockReserved | StockReleased | StockLapsed | StockCommitted
+@dataclass(frozen=True, slots=True)
+class StockSent:
+    """Units went to another location, where as many arrive in the same transaction."""
+
+    sku: Sku
+    quantity: int
+    destination: str
+    reason: str = ""
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockArrived:
+    """Units came from another location."""
+
+    sku: Sku
+    quantity: int
+    origin: str
+    reason: str = ""
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockThresholdSet:
+    """From now on it is said when no more than `threshold` units are available; None: never."""
+
+    sku: Sku
+    threshold: int | None
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockRanLow:
+    """The available units have come down to the threshold. Said once, in the transaction that took them there."""
+
+    sku: Sku
+    available: int
+    threshold: int
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockRecovered:
+    """They are more than the threshold again."""
+
+    sku: Sku
+    available: int
+    location: str = DEFAULT_LOCATION
+
+
+StockEvent = (
+    StockReceived
+    | StockAdjusted
+    | StockReserved
+    | StockReleased
+    | StockLapsed
+    | StockCommitted
+    | StockSent
+    | StockArrived
+    | StockThresholdSet
+    | StockRanLow
+    | StockRecovered
+)

@@ -159,7 +159,7 @@ class Projector:
                 folded = await fold_page(connection, projection, self._tables[name], facts, parked[name])
                 await park(connection, name, folded.parked)
                 if folded.keys and projection.cached_as is not None:
-                    changed.append((projection.cached_as, folded.keys))
+                    changed.append((projection.cached_as, list(map(projection.cached_key, folded.keys))))
             took_s = asyncio.get_running_loop().time() - began
             await self._leases.advance(connection, group, end, (end - start) / took_s if took_s else 0.0)
             await connection.execute(NOTIFY, f"{','.join(names)} {end}")

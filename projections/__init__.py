@@ -11,6 +11,7 @@ from projections.sale import sale
 from projections.sale_line import sale_line
 from projections.stock_level import stock_level
 from projections.user_account import user_account
+from projections.wishlist import wishlist
 
 PROJECTIONS: tuple[Projection[Any], ...] = (
     cart,
@@ -21,4 +22,5 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     sale_line,
     stock_level,
     user_account,
+    wishlist,
 )

@@ -7,14 +7,19 @@ from typing import NamedTuple, assert_never, get_args
 from events.cart import (
     CartCheckedOut,
     CartCleared,
+    CartClosed,
     CartEvent,
     CartLineAdded,
     CartLineChanged,
     CartLineRemoved,
+    CartMerged,
     CartOpened,
 )
 from events.store import Fact
+from events.values import Money
 from projections.projection import Key, Projection
+
+_TYPEID_CHARACTERS = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,9 @@ class CartLineRow:
     sku: str
     product_id: str
     quantity: int
+    prices: tuple[Money, ...] = ()
+    """Of one unit, when it was last added to."""
+    added_at: datetime | None = None
 
 
 class CartRow(NamedTuple):
@@ -38,20 +46,25 @@ def evolve(row: CartRow | None, fact: Fact[CartEvent], key: Key) -> CartRow | No
         return CartRow(event.cart_id, event.customer_id, [], fact.occurred_at, fact.version)
     if row is None:
         return None
-    return row._replace(lines=_lines(row.lines, event), updated_at=fact.occurred_at, version=fact.version)
+    return row._replace(
+        lines=_lines(row.lines, event, fact.occurred_at), updated_at=fact.occurred_at, version=fact.version
+    )
 
 
-def _lines(lines: list[CartLineRow], event: CartEvent) -> list[CartLineRow]:
+def _lines(lines: list[CartLineRow], event: CartEvent, at: datetime) -> list[CartLineRow]:
     match event:
-        case CartLineAdded(_, sku, product_id, quantity):
-            if any(line.sku == sku for line in lines):
-                return [replace(x, quantity=x.quantity + quantity) if x.sku == sku else x for x in lines]
-            return [*lines, CartLineRow(sku, product_id, quantity)]
+        case CartLineAdded(_, sku, product_id, quantity, prices):
+            return _with(lines, CartLineRow(sku, product_id, quantity, prices, at))
+        case CartMerged(lines=merged):
+            for line in merged:
+                if line.quantity:
+                    lines = _with(lines, CartLineRow(line.sku, line.product_id, line.quantity, line.prices, at))
+            return lines
         case CartLineChanged(_, sku, quantity):
             return [replace(line, quantity=quantity) if line.sku == sku else line for line in lines]
         case CartLineRemoved(_, sku):
             return [line for line in lines if line.sku != sku]
-        case CartCleared() | CartCheckedOut():
+        case CartCleared() | CartCheckedOut() | CartClosed():
             return []
         case CartOpened():
             return lines
@@ -59,4 +72,26 @@ def _lines(lines: list[CartLineRow], event: CartEvent) -> list[CartLineRow]:
             assert_never(event)
 
 
-cart = Projection("cart", CartRow, ("cart_id",), get_args(CartEvent), lambda event: [(event.cart_id,)], evolve)
+def _with(lines: list[CartLineRow], more: CartLineRow) -> list[CartLineRow]:
+    """The line keeps its place, and what it was added at last counts."""
+    if any(line.sku == more.sku for line in lines):
+        return [replace(more, quantity=x.quantity + more.quantity) if x.sku == more.sku else x for x in lines]
+    return [*lines, more]
+
+
+def _cached_key(key: Key) -> Key:
+    """`user:usr_01h...:cart`; a guest's is known by the cart alone."""
+    identity = key[0].removeprefix("cart_")
+    return (f"usr_{identity}" if len(identity) == _TYPEID_CHARACTERS else key[0], "cart")
+
+
+cart = Projection(
+    "cart",
+    CartRow,
+    ("cart_id",),
+    get_args(CartEvent),
+    lambda event: [(event.cart_id,)],
+    evolve,
+    cached_as="user",
+    cached_key=_cached_key,
+)

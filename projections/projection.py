@@ -30,3 +30,5 @@ class Projection(Generic[R]):
     evolve: Callable[[R | None, Fact[Any], Key], R | None]
     cached_as: str | None = None
     """The kind of Redis entry that stands for a row, if rows are cached: `product` for `product:{id}`."""
+    cached_key: Callable[[Key], Key] = lambda key: key
+    """What stands behind the kind, where that is not the row's key: `user:{id}:cart`."""

@@ -4,12 +4,17 @@ from typing import NamedTuple, assert_never, get_args
 
 from events.stock import (
     StockAdjusted,
+    StockArrived,
     StockCommitted,
     StockEvent,
     StockLapsed,
+    StockRanLow,
     StockReceived,
+    StockRecovered,
     StockReleased,
     StockReserved,
+    StockSent,
+    StockThresholdSet,
 )
 from events.store import Fact
 from projections.projection import Key, Projection
@@ -20,31 +25,44 @@ class StockLevelRow(NamedTuple):
     location: str
     on_hand: int
     reserved: int
+    threshold: int | None
+    low: bool
     version: int
 
 
 def moved(event: StockEvent) -> tuple[int, int]:
     """By how many units a fact moves what is on hand, and what is reserved."""
     match event:
-        case StockReceived(quantity=quantity):
+        case StockReceived(quantity=quantity) | StockArrived(quantity=quantity):
             return quantity, 0
         case StockAdjusted(delta=delta):
             return delta, 0
+        case StockSent(quantity=quantity):
+            return -quantity, 0
         case StockReserved(quantity=quantity):
             return 0, quantity
         case StockReleased(quantity=quantity) | StockLapsed(quantity=quantity):
             return 0, -quantity
         case StockCommitted(quantity=quantity):
             return -quantity, -quantity
+        case StockThresholdSet() | StockRanLow() | StockRecovered():
+            return 0, 0
         case _:
             assert_never(event)
 
 
 def evolve(row: StockLevelRow | None, fact: Fact[StockEvent], key: Key) -> StockLevelRow:
-    on_hand, reserved = moved(fact.event)
+    event = fact.event
+    on_hand, reserved = moved(event)
+    threshold, low = None, False
     if row is not None:
         on_hand, reserved = row.on_hand + on_hand, row.reserved + reserved
-    return StockLevelRow(key[0], key[1], on_hand, reserved, fact.version)
+        threshold, low = row.threshold, row.low
+    if isinstance(event, StockThresholdSet):
+        threshold = event.threshold
+    elif isinstance(event, StockRanLow | StockRecovered):
+        low = isinstance(event, StockRanLow)
+    return StockLevelRow(key[0], key[1], on_hand, reserved, threshold, low, fact.version)
 
 
 stock_level = Projection(

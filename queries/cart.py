@@ -1,16 +1,18 @@
-"""A cart with what its lines cost today and whether they can be had."""
+"""A cart with what its lines cost today, what they cost when they were added, and whether they can be had."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
+from queries.goods import Availability, Change, Goods, goods
 from queries.rows import Money, Rows
 
-CART = """SELECT c.version, c.updated_at, line.sku, line.product_id, line.quantity,
-        p.name, p.slug, p.status, price.amount, s.available
+CART = """SELECT c.version, c.updated_at, line.sku, line.product_id, line.quantity, line.added_at,
+        p.name, p.slug, p.status, price.amount, before.amount AS amount_then, s.available
     FROM cart c
-    LEFT JOIN LATERAL ROWS FROM (json_to_recordset(c.lines) AS (sku text, product_id text, quantity bigint))
-        WITH ORDINALITY AS line (sku, product_id, quantity, place) ON true
+    LEFT JOIN LATERAL ROWS FROM (json_to_recordset(c.lines)
+            AS (sku text, product_id text, quantity bigint, prices json, added_at timestamptz))
+        WITH ORDINALITY AS line (sku, product_id, quantity, prices, added_at, place) ON true
     LEFT JOIN product p ON p.product_id = line.product_id
     LEFT JOIN LATERAL (
         SELECT (price ->> 'amount')::bigint AS amount
@@ -18,16 +20,19 @@ CART = """SELECT c.version, c.updated_at, line.sku, line.product_id, line.quanti
         WHERE variant ->> 'sku' = line.sku AND price ->> 'currency' = $2
     ) AS price ON true
     LEFT JOIN LATERAL (
+        SELECT (price ->> 'amount')::bigint AS amount FROM json_array_elements(line.prices) AS price
+        WHERE price ->> 'currency' = $2
+    ) AS before ON true
+    LEFT JOIN LATERAL (
         SELECT sum(on_hand - reserved)::bigint AS available FROM stock_level WHERE stock_level.sku = line.sku
     ) AS s ON true
     WHERE c.cart_id = $1 ORDER BY line.place"""
 
-Availability = Literal["available", "too_few", "out_of_stock", "not_for_sale"]
-
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """`unit_price` and `total` are null for what is not for sale, or not in this currency."""
+    """`unit_price` and `total` are null for what is not for sale, or not in this currency; `unit_price_then` is what
+    it cost when it was last added, null where that is not known."""
 
     sku: str
     product_id: str
@@ -38,6 +43,9 @@ class CartLine:
     total: Money | None
     available: int
     availability: Availability
+    unit_price_then: Money | None
+    added_at: datetime | None
+    changes: list[Change]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +62,26 @@ class Cart:
 async def cart(rows: Rows, cart_id: str, currency: str) -> Cart:
     """An empty one, if there is none."""
     found = await rows.fetch(CART, cart_id, currency)
-    lines = [_line(row, currency) for row in found if row["sku"] is not None]
+    lines = [_line(row, goods(row, currency, row["quantity"])) for row in found if row["sku"] is not None]
     total = Money(sum(line.total.amount for line in lines if line.total), currency)
     if not found:
         return Cart(cart_id, lines, total)
     return Cart(cart_id, lines, total, found[0]["updated_at"], found[0]["version"])
 
 
-def _line(row: Any, currency: str) -> CartLine:
-    quantity, available = row["quantity"], row["available"] or 0
-    for_sale = row["status"] == "active" and row["amount"] is not None
-    availability: Availability = (
-        "not_for_sale"
-        if not for_sale
-        else "out_of_stock"
-        if available == 0
-        else "too_few"
-        if available < quantity
-        else "available"
-    )
+def _line(row: Any, goods: Goods) -> CartLine:
+    price, quantity = goods.unit_price, row["quantity"]
     return CartLine(
         row["sku"],
         row["product_id"],
         row["name"] or "",
         row["slug"] or "",
         quantity,
-        Money(row["amount"], currency) if for_sale else None,
-        Money(row["amount"] * quantity, currency) if for_sale else None,
-        available,
-        availability,
+        price,
+        Money(price.amount * quantity, price.currency) if price else None,
+        goods.available,
+        goods.availability,
+        goods.unit_price_then,
+        row["added_at"],
+        goods.changes,
     )

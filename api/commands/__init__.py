@@ -1,5 +1,6 @@
 """The routers of the write side: each endpoint takes a command, hands it over, answers."""
 
-from api.commands import auth, cart, catalog, operations, orders, stock
+from api.commands import auth, cart, catalog, operations, orders, stock, wishlist
 
-ROUTERS = (auth.router, catalog.router, stock.router, cart.router, orders.router, operations.router)
+# Routes are tried one after the other: what shoppers do most comes first.
+ROUTERS = (cart.router, orders.router, wishlist.router, auth.router, catalog.router, stock.router, operations.router)

@@ -8,6 +8,7 @@ from pydantic import Field
 from api.carts import TOKEN_HEADER, Cart
 from api.fields import Body, SkuField, SkuPath
 from api.handling import Changed, Handle
+from api.security import TOKEN_MAY_BE_SENT
 from commands.cart import MAX_QUANTITY, AddToCart, ChangeCartLine, ClearCart, RemoveFromCart, carts
 
 router = APIRouter(prefix="/v1/cart", tags=["cart"])
@@ -22,29 +23,31 @@ class LineChange(Body):
     quantity: Annotated[int, Field(ge=0, le=MAX_QUANTITY, strict=True, description="0 removes the line.")]
 
 
-@router.post("/lines", status_code=201, response_model=Changed)
+@router.post("/lines", status_code=201, response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
 async def add_to_cart(body: NewLine, cart: Cart, handle: Handle) -> Response:
     """Put units into the cart, on top of what lies there. A guest gets an `X-Cart-Token` with the first answer."""
     command = AddToCart(cart.cart_id, body.sku, body.quantity, cart.customer_id)
-    response = await handle(command, about=carts(cart.cart_id), status=201, keyed=cart.new_token is None)
+    response = await handle(
+        command, about=carts(cart.cart_id), status=201, answer=cart.written, keyed=cart.new_token is None
+    )
     if cart.new_token is not None:
         response.headers[TOKEN_HEADER] = cart.new_token
     return response
 
 
-@router.patch("/lines/{sku}", response_model=Changed)
+@router.patch("/lines/{sku}", response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
 async def change_cart_line(sku: SkuPath, body: LineChange, cart: Cart, handle: Handle) -> Response:
     cart.require_existing()
     return await handle(ChangeCartLine(cart.cart_id, sku, body.quantity), about=carts(cart.cart_id))
 
 
-@router.delete("/lines/{sku}", response_model=Changed)
+@router.delete("/lines/{sku}", response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
 async def remove_from_cart(sku: SkuPath, cart: Cart, handle: Handle) -> Response:
     cart.require_existing()
     return await handle(RemoveFromCart(cart.cart_id, sku), about=carts(cart.cart_id))
 
 
-@router.delete("", response_model=Changed)
+@router.delete("", response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
 async def clear_cart(cart: Cart, handle: Handle) -> Response:
     cart.require_existing()
     return await handle(ClearCart(cart.cart_id), about=carts(cart.cart_id))

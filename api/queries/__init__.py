@@ -1,12 +1,14 @@
 """The routers of the read side: each endpoint asks the read tables, or the book itself."""
 
-from api.queries import admin, audit, cart, catalog, events, me, orders, prices, reports, stock
+from api.queries import admin, audit, cart, catalog, events, locations, me, orders, prices, reports, stock, wishlist
 
 ROUTERS = (
     catalog.router,
     prices.router,
     stock.router,
+    locations.router,
     cart.router,
+    wishlist.router,
     orders.router,
     me.router,
     reports.router,

@@ -1,14 +1,17 @@
-"""What lies in the cart of whoever asks, at today's prices."""
+"""What lies in the cart of whoever asks, at today's prices, and what has changed since it was put there."""
 
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Response
+from pydantic import TypeAdapter
 
 from api.carts import Cart
 from api.fields import Currency
 from api.queries.routing import query_router, shown
 from api.reading import Read
+from api.security import TOKEN_MAY_BE_SENT
+from projections.cart import cart as projection
 from queries import cart as carts
 from queries.cart import Cart as CartView
 
@@ -28,25 +31,57 @@ _CART = {
             "total": _MONEY,
             "available": 10,
             "availability": "available",
+            "unit_price_then": {"amount": 1799, "currency": "USD"},
+            "added_at": "2026-05-01T12:00:00Z",
+            "changes": ["price_rose"],
         }
     ],
     "total": _MONEY,
     "updated_at": "2026-05-01T12:00:00Z",
     "version": 2,
 }
+_JSON = TypeAdapter(CartView)
 
 
-@router.get("", responses=shown(_CART))
+@router.get("", response_model=CartView, responses=shown(_CART), openapi_extra=TOKEN_MAY_BE_SENT)
 async def get_cart(
     cart: Cart,
     read: Read,
     currency: Annotated[Currency | None, Query(description="By default the shop's.")] = None,
-) -> CartView:
-    """Your cart; a guest's by the `X-Cart-Token`. Whoever has none yet sees an empty one."""
-    await read.seen("cart", "product", "stock_level")
-    found = await carts.cart(read.shop.pool, cart.cart_id, currency or read.shop.settings.currency)
+) -> Response:
+    """Your cart; a guest's by the `X-Cart-Token`. Whoever has none yet sees an empty one.
+
+    `changes` of a line says what is different from when it was added: the price (`price_rose`, `price_fell`), or
+    whether it can be had (`too_few`, `out_of_stock`, `not_for_sale`). Prices and stock may be as old as the cache keeps
+    an entry (a minute); `Min-Position` sees to it that they are not older than what you have written or read."""
+    usual = read.shop.settings.currency
     if cart.new_token is not None:
-        return replace(found, cart_id=None)
-    if found.version:
-        read.tagged(found.version)
-    return found
+        await read.seen("cart")
+        empty = replace(await carts.cart(read.shop.pool, cart.cart_id, currency or usual), cart_id=None)
+        return read.answer(_JSON.dump_json(empty))
+    cached = currency in (None, usual)
+    entry = await _held(cart.cart_id, read) if cached else None
+    if entry is None:
+        reached = await read.seen("cart", "product", "stock_level")
+        found = await carts.cart(read.shop.pool, cart.cart_id, currency or usual)
+        entry = f"{found.version}\n".encode() + _JSON.dump_json(found)
+        if cached:
+            await read.shop.cache.put(*_entry(cart.cart_id), reached, entry)
+    version, _, body = entry.partition(b"\n")
+    if version != b"0":
+        read.tagged(int(version))
+    return read.answer(body)
+
+
+async def _held(cart_id: str, read: Read) -> bytes | None:
+    held = await read.shop.cache.get(*_entry(cart_id), at_least=read.min_position)
+    if held is None:
+        return None
+    position, entry = held
+    read.stands_for(position)
+    return entry
+
+
+def _entry(cart_id: str) -> tuple[str, str]:
+    assert projection.cached_as is not None
+    return projection.cached_as, ":".join(projection.cached_key((cart_id,)))

@@ -16,6 +16,7 @@ KEYS = {
     "sale_line": ["order_id", "line"],
     "stock_level": ["sku", "location"],
     "user_account": ["user_id"],
+    "wishlist": ["customer_id"],
 }
 _FACTS = "SELECT position, stream, version, type, body, metadata, occurred_at FROM facts ORDER BY position"
 # What a fact adds to what is on hand and to what is reserved, per unit.
@@ -67,9 +68,11 @@ def _cart(tables: Tables, kind: str, body: Row, fact: Row) -> None:
         case "CartLineAdded":
             held = next((line for line in row["lines"] if line["sku"] == body["sku"]), None)
             if held is not None:
-                held["quantity"] += body["quantity"]
+                held |= {"quantity": held["quantity"] + body["quantity"], "prices": body["prices"]}
             else:
-                row["lines"].append({name: body[name] for name in ("sku", "product_id", "quantity")})
+                held = {name: body[name] for name in ("sku", "product_id", "quantity", "prices")}
+                row["lines"].append(held)
+            held["added_at"] = fact["occurred_at"].isoformat().replace("+00:00", "Z")
         case "CartCheckedOut":
             row["lines"] = []
         case _:
@@ -98,6 +101,7 @@ def _product(tables: Tables, kind: str, body: Row, fact: Row) -> None:
 def _stock(tables: Tables, kind: str, body: Row, fact: Row) -> None:
     key = body["sku"], body["location"]
     row = tables["stock_level"].setdefault(key, {"sku": key[0], "location": key[1], "on_hand": 0, "reserved": 0})
+    row |= {"threshold": None, "low": False}
     on_hand, reserved = _STOCK[kind]
     row["on_hand"] += on_hand * body["quantity"]
     row["reserved"] += reserved * body["quantity"]

@@ -75,7 +75,7 @@ async def test_every_unit_of_stock_is_explained_by_its_facts(shop_client: ShopCl
     assert (level["on_hand"], level["reserved"], level["available"]) == (6, 2, 4)
     explained = (await staff.get(f"/v1/stock/{product.sku}/explain")).json()
     assert explained["agrees"] is True
-    assert explained["sums"] == {"facts": level["version"], "on_hand": 6, "reserved": 2}
+    assert explained["sums"] == {"facts": level["version"], "on_hand": 6, "reserved": 2, "available": 4}
     moves = [(each["type"], each["on_hand"], each["reserved"]) for each in explained["data"]]
     assert moves == [
         ("StockReceived", 10, 0),
@@ -91,7 +91,7 @@ async def test_every_unit_of_stock_is_explained_by_its_facts(shop_client: ShopCl
     assert (last["on_hand_after"], last["reserved_after"]) == (6, 2)
     assert (last["order_id"], last["note"], last["actor"]) == (given_back, "changed my mind", ann.user_id)
     assert explained["data"][3]["order_id"] == kept
-    assert explained["by_type"]["StockReserved"] == {"facts": 3, "on_hand": 0, "reserved": 6}
+    assert explained["by_type"]["StockReserved"] == {"facts": 3, "on_hand": 0, "reserved": 6, "available": -6}
     rest = (await staff.get(f"/v1/stock/{product.sku}/explain", after=5, limit=1)).json()
     assert [each["type"] for each in rest["data"]] == ["StockCommitted"]
     assert (rest["page"], rest["sums"]) == ({"next_after": 6, "has_more": True}, explained["sums"])

@@ -31,7 +31,7 @@ async def test_of_many_buyers_at_two_processes_exactly_as_many_win_as_the_stock_
 ) -> None:
     with serving(logs=tmp_path, **environment) as one, serving(logs=tmp_path, **environment) as two:
         async with httpx.AsyncClient(timeout=60) as http:
-            sku = await _on_sale(http, one.url)
+            sku = await on_sale(http, one.url)
             buyers = [authorization(new_id("usr"), "customer") for _ in range(BUYERS)]
             ways = [(buyer, (one, two)[n % 2].url) for n, buyer in enumerate(buyers)]
             for buyer, url in ways:
@@ -61,7 +61,7 @@ async def test_a_worker_projects_and_takes_payments_for_a_service_that_does_neit
         running("worker", logs=tmp_path, **environment) as worker,
     ):
         async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
-            sku = await _on_sale(http, service.url)
+            sku = await on_sale(http, service.url)
             await _post(http, "/v1/cart/lines", {"sku": sku, "quantity": 1}, buyer)
             order = f"/v1/orders/{(await _post(http, '/v1/orders', {}, buyer))['order_id']}"
             await _post(http, f"{order}/pay", {"method": "tok_approve"}, buyer)
@@ -73,7 +73,7 @@ async def test_a_worker_projects_and_takes_payments_for_a_service_that_does_neit
         assert worker.stop() == 0
 
 
-async def _on_sale(http: httpx.AsyncClient, url: str) -> str:
+async def on_sale(http: httpx.AsyncClient, url: str) -> str:
     staff, token = authorization(new_id("usr"), "staff"), secrets.token_hex(4)
     sku, price = f"SKU-{token}", {"amount": 1_999, "currency": "USD"}
     category = await _post(http, f"{url}/v1/categories", {"slug": f"category-{token}", "name": "Mugs"}, staff)

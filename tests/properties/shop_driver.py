@@ -3,21 +3,24 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from uuid import uuid4
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from commands import Command
-from commands.cart import carts
+from commands.cart import carts, own_cart
 from commands.category import CreateCategory
 from commands.checkout import PlaceOrder
 from commands.handler import Handler, Once
+from commands.location import OpenLocation
 from commands.order import CancelOrder, CompleteOrder, ShipOrder, orders
 from commands.product import AddVariant, CreateProduct, PublishProduct
 from commands.rejections import Rejected
 from commands.stock import ReceiveStock, Stock, stocks
+from commands.wishlist import wishlists
 from events.values import CartId, CategoryId, Money, OrderId, ProductId, Sku, UserId
-from tests.properties.shop_model import Refusal, ShopModel
+from tests.properties.shop_model import PLACES, Refusal, ShopModel
 
 MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
 PRICES = {"cup": Money(250, "EUR"), "jug": Money(1999, "EUR")}
@@ -45,11 +48,17 @@ class ShopDriver(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        category, product = CategoryId(self.run), ProductId(self.run)
-        variants = [AddVariant(product, self.sku(article), price) for article, price in PRICES.items()]
-        create = CreateProduct(product, self.run, "Goods", category)
+        category, product_id = CategoryId(self.run), ProductId(self.run)
+        variants = [AddVariant(product_id, self.sku(article), price) for article, price in PRICES.items()]
+        create = CreateProduct(product_id, self.run, "Goods", category)
         self.runner.run(
-            self.handlers[0](CreateCategory(category, self.run, "All"), create, *variants, PublishProduct(product))
+            self.handlers[0](
+                OpenLocation("attic"),
+                CreateCategory(category, self.run, "All"),
+                create,
+                *variants,
+                PublishProduct(product_id),
+            )
         )
         for article in PRICES:
             self.ask(ReceiveStock(self.sku(article), 8), self.model.receive(article, 8), 1)
@@ -60,10 +69,14 @@ class ShopDriver(RuleBasedStateMachine):
 
     async def _compare(self) -> None:
         read, model = self.handlers[0].read, self.model
-        for article in PRICES:
-            stock = Stock(model.on_hand[article], model.reserved[article])
-            assert await read(stocks(self.sku(article), "main")) == stock
-        for who in ("ann", "bob"):
+        for article, place in product(PRICES, PLACES):
+            shelf = article, place
+            signal = model.thresholds.get(shelf), model.is_low(*shelf)
+            stock = Stock(model.on_hand[shelf], model.reserved[shelf], *signal)
+            assert await read(stocks(self.sku(article), place)) == stock
+        for who in ("ann", "bob", "guest"):
+            wishes = {self.sku(article) for article in model.wishes.get(who, ())}
+            assert (await read(wishlists(self.customer(who)))).skus == wishes
             lines = (await read(carts(self.cart(who)))).lines
             assert {sku: line.quantity for sku, line in lines.items()} == {
                 self.sku(article): units for article, units in model.carts.get(who, {}).items()
@@ -95,7 +108,7 @@ class ShopDriver(RuleBasedStateMachine):
         return None
 
     def placing(self, order_id: str, who: str) -> PlaceOrder:
-        return PlaceOrder(OrderId(order_id), UserId(who), self.cart(who), "EUR", MUCH_LATER)
+        return PlaceOrder(OrderId(order_id), self.customer(who), self.cart(who), "EUR", MUCH_LATER)
 
     def going_on(self, kind: str, order_id: str) -> Command:
         if kind == "cancel":
@@ -110,7 +123,10 @@ class ShopDriver(RuleBasedStateMachine):
         return Sku(f"{self.run}-{article}")
 
     def cart(self, who: str) -> CartId:
-        return CartId(f"{self.run}-{who}")
+        return own_cart(self.customer(who))
+
+    def customer(self, who: str) -> UserId:
+        return UserId(f"{self.run}-{who}")
 
     def new_id(self) -> str:
         return uuid4().hex

@@ -8,10 +8,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from commands import DECIDERS, Command
-from commands.cart import MAX_QUANTITY, AddToCart, ChangeCartLine, ClearCart, RemoveFromCart, carts
+from commands.cart import (
+    MAX_QUANTITY,
+    AddToCart,
+    ChangeCartLine,
+    ClearCart,
+    MergeCarts,
+    RemoveFromCart,
+    carts,
+    own_cart,
+)
 from commands.category import CreateCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder, RecordSale
 from commands.claim import claims, sku_name
+from commands.location import OpenLocation
 from commands.operations import SkipFact
 from commands.order import (
     CancelOrder,
@@ -38,15 +48,17 @@ from commands.product import (
     products,
 )
 from commands.rejections import Rejected
-from commands.stock import AdjustStock, ReceiveStock, stocks
+from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock, stocks
 from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
+from commands.wishlist import AddWish, MoveWishToCart, RemoveWish
 from events import Event
 from events.values import CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
-from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LATER, MUG, NOON, SMALL, eur, filled_cart, stocked
+from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LATER, MUG, NOON, SMALL, attic, eur, filled_cart, stocked
 from tests.unit.shop import Shop, given
 
 ORDERS = [OrderId(f"ord_{n}") for n in range(3)]
-SKUS, CARTS = [SMALL, LARGE, Sku("MUG-XL")], [CART, CartId("crt_bob")]
+SKUS, CARTS = [SMALL, LARGE, Sku("MUG-XL")], [CART, CartId("crt_bob"), own_cart(ANN)]
+LOCATIONS = ["main", "attic", "cellar"]
 PRODUCTS, CATEGORIES = [MUG, ProductId("prd_jug")], [KITCHEN, CategoryId("cat_hall")]
 PAYMENTS = [PaymentId("pay_1"), PaymentId("pay_2")]
 
@@ -61,6 +73,11 @@ TRADE: list[Command] = [
     *(RecordSale(order, ANN, (line(SMALL, 3), line(sku, 2))) for order in ORDERS for sku in SKUS),
     *(ReceiveStock(sku, units) for sku in SKUS for units in (0, 5)),
     *(AdjustStock(sku, delta, "counted") for sku in SKUS for delta in (-6, 0, 4)),
+    *(ReceiveStock(sku, 2, location=location) for sku in SKUS for location in LOCATIONS),
+    *(TransferStock(sku, 2, one, other) for sku in SKUS for one in LOCATIONS for other in LOCATIONS),
+    *(MergeCarts(cart, ANN) for cart in CARTS),
+    *(SetThreshold(sku, units, location) for sku in SKUS for units in (None, 3) for location in LOCATIONS),
+    *(MoveWishToCart(ANN, sku) for sku in SKUS),
     *(PayOrder(order, payment, "tok") for order in ORDERS for payment in PAYMENTS),
     *(RecordCapture(order, payment, eur(7), "ref") for order in ORDERS for payment in PAYMENTS),
     *(RecordDecline(order, payment, "no funds") for order in ORDERS for payment in PAYMENTS),
@@ -73,6 +90,8 @@ REST: list[Command] = [
     *(ChangeCartLine(cart, sku, units) for cart in CARTS for sku in SKUS for units in (-1, 0, 2)),
     *(RemoveFromCart(cart, SMALL) for cart in CARTS),
     *(ClearCart(cart) for cart in CARTS),
+    *(OpenLocation(location) for location in LOCATIONS),
+    *(kind(ANN, sku) for sku in SKUS for kind in (AddWish, AddWish, RemoveWish)),
     *(CreateCategory(id_, slug, "Name", parent) for id_ in CATEGORIES for slug in "ab" for parent in (None, KITCHEN)),
     *(RenameCategory(id_, "Other name") for id_ in CATEGORIES),
     *(RemoveCategory(id_) for id_ in CATEGORIES),
@@ -86,7 +105,7 @@ REST: list[Command] = [
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),
     *(SkipFact("sale", key, 7, "a typing error") for key in "ab"),
 ]
-SAY_MORE = (AddToCart, ReceiveStock, AdjustStock)
+SAY_MORE = (AddToCart, ReceiveStock, AdjustStock, TransferStock, MoveWishToCart)
 NEXT = {
     Status.NEW: {Status.NEW, Status.PENDING},
     Status.PENDING: {Status.PENDING, Status.PAID, Status.CANCELLED},
@@ -100,7 +119,7 @@ NEXT = {
 class AnyShop(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.shop = given(*stocked, *filled_cart)
+        self.shop = given(*stocked, *attic, *filled_cart)
         self.orders = self.orders_now()
 
     @rule(command=st.sampled_from(TRADE * 2 + REST))
@@ -122,9 +141,14 @@ class AnyShop(RuleBasedStateMachine):
     def stock_is_never_less_than_what_is_promised(self) -> None:
         open_orders = [each for each in self.orders.values() if each.status in (Status.PENDING, Status.PAID)]
         for sku in SKUS:
-            stock = self.shop(stocks(sku, "main"))
-            assert 0 <= stock.reserved <= stock.on_hand
-            assert stock.reserved == sum(order.quantities.get(sku, 0) for order in open_orders)
+            kept = [self.shop(stocks(sku, location)) for location in LOCATIONS]
+            assert all(0 <= stock.reserved <= stock.on_hand for stock in kept)
+            assert sum(stock.reserved for stock in kept) == sum(order.quantities.get(sku, 0) for order in open_orders)
+
+    @invariant()
+    def what_is_low_has_been_said(self) -> None:
+        for stock in (self.shop(stocks(sku, location)) for sku in SKUS for location in LOCATIONS):
+            assert stock.is_low == (stock.threshold is not None and stock.available <= stock.threshold)
 
     @invariant()
     def names_have_one_owner(self) -> None:

@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from commands import Command
-from commands.cart import AddToCart
+from commands.cart import AddToCart, MergeCarts
 from commands.handler import Handler
 from commands.order import PayOrder, RecordCapture, RecordDecline, RecordRefund, orders
 from commands.rejections import InvalidTransition, OutOfStock
 from commands.states import Known
-from commands.stock import AdjustStock, ReceiveStock
+from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
+from commands.wishlist import AddWish, MoveWishToCart
 from events.values import OrderId, PaymentId
 from infrastructure import snapshots
 from infrastructure.snapshots import StateCodec
 from tests.integration.book import flaws, open_handler, open_store
 from tests.properties.shop_driver import PRICES, Floor, ShopDriver
+from tests.properties.shop_model import PLACES
 
 WHERE, UNITS, WHO, WHICH = (
     st.sampled_from([0, 1]),
@@ -32,7 +34,7 @@ WHERE, UNITS, WHO, WHICH = (
 )
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)  # explaining a failure would take as long again as finding it
 LIMITS = settings(stateful_step_count=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
-ARTICLE = st.sampled_from(list(PRICES))
+ARTICLE, PLACE = st.sampled_from(list(PRICES)), st.sampled_from(PLACES)
 
 
 class ShopMachine(ShopDriver):
@@ -48,6 +50,36 @@ class ShopMachine(ShopDriver):
     def add_to_cart(self, who: str, article: str, units: int, where: int) -> None:
         command = AddToCart(self.cart(who), self.sku(article), units)
         self.ask(command, self.model.add_to_cart(who, article, units), where)
+
+    @rule(article=ARTICLE, units=UNITS, to=PLACE, where=WHERE)
+    def receive_somewhere(self, article: str, units: int, to: str, where: int) -> None:
+        command = ReceiveStock(self.sku(article), units, location=to)
+        self.ask(command, self.model.receive(article, units, to), where)
+
+    @rule(article=ARTICLE, units=UNITS, origin=PLACE, destination=PLACE, where=WHERE)
+    def transfer(self, article: str, units: int, origin: str, destination: str, where: int) -> None:
+        command = TransferStock(self.sku(article), units, origin, destination)
+        self.ask(command, self.model.transfer(article, units, origin, destination), where)
+
+    @rule(article=ARTICLE, units=st.one_of(st.none(), UNITS), at=PLACE, where=WHERE)
+    def set_threshold(self, article: str, units: int | None, at: str, where: int) -> None:
+        self.ask(SetThreshold(self.sku(article), units, at), self.model.set_threshold(article, units, at), where)
+
+    @rule(who=WHO, article=ARTICLE, units=UNITS, where=WHERE)
+    def sign_in_with_a_guests_cart(self, who: str, article: str, units: int, where: int) -> None:
+        """At both handlers at once: it is merged once."""
+        self.add_to_cart("guest", article, units, where)
+        merge = MergeCarts(self.cart("guest"), self.customer(who))
+        assert self.at_once(merge, merge) == [self.model.merge("guest", who)] * 2
+
+    @rule(who=WHO, article=ARTICLE, where=WHERE)
+    def wish(self, who: str, article: str, where: int) -> None:
+        self.ask(AddWish(self.customer(who), self.sku(article)), self.model.wish(who, article), where)
+
+    @rule(who=WHO, article=ARTICLE, where=WHERE)
+    def fulfil_a_wish(self, who: str, article: str, where: int) -> None:
+        command = MoveWishToCart(self.customer(who), self.sku(article))
+        self.ask(command, self.model.wish_to_cart(who, article), where)
 
     @rule(who=WHO, where=WHERE)
     def place(self, who: str, where: int) -> None:

@@ -6,6 +6,7 @@ from events import Event
 from events.cart import CartCheckedOut, CartLineAdded, CartOpened
 from events.category import CategoryCreated
 from events.claim import NameClaimed
+from events.location import LocationOpened
 from events.order import (
     OrderCancelled,
     OrderCompleted,
@@ -53,6 +54,7 @@ variants: tuple[Event, ...] = (
 )
 catalog: tuple[Event, ...] = (*draft, *variants, ProductPublished(MUG))
 stocked: tuple[Event, ...] = (*catalog, StockReceived(SMALL, 10), StockReceived(LARGE, 10))
+attic: tuple[Event, ...] = (LocationOpened("attic"), StockReceived(SMALL, 5, location="attic"))
 registered = UserRegistered(ANN, "ann@example.org", "Ann")
 
 filled_cart: tuple[Event, ...] = (
@@ -60,6 +62,8 @@ filled_cart: tuple[Event, ...] = (
     CartLineAdded(CART, SMALL, MUG, 2),
     CartLineAdded(CART, LARGE, MUG, 1),
 )
+GUEST = CartId("cart_guest")
+guests_cart: tuple[Event, ...] = (CartOpened(GUEST), CartLineAdded(GUEST, SMALL, MUG, 3, (eur(650),)))
 LINES = (
     Line(SMALL, MUG, "Mug", KITCHEN, 2, eur(700), eur(1400)),
     Line(LARGE, MUG, "Mug", KITCHEN, 1, eur(900), eur(900)),

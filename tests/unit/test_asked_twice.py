@@ -3,10 +3,11 @@
 import pytest
 
 from commands import DECIDERS, Command
-from commands.cart import AddToCart, ChangeCartLine, ClearCart, RemoveFromCart
+from commands.cart import AddToCart, ChangeCartLine, ClearCart, MergeCarts, RemoveFromCart
 from commands.category import CreateCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder, RecordSale
 from commands.handler import Handler, Once
+from commands.location import OpenLocation
 from commands.operations import SkipFact
 from commands.order import (
     CancelOrder,
@@ -27,15 +28,18 @@ from commands.product import (
     DescribeProduct,
     PublishProduct,
 )
-from commands.stock import AdjustStock, ReceiveStock
+from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
 from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
+from commands.wishlist import AddWish, MoveWishToCart, RemoveWish
 from events import Event
 from events.store import Append
 from events.user import RoleGranted
+from events.wishlist import WishAdded
 from infrastructure.memory_store import MemoryEventStore
 from tests.unit.pasts import (
     ANN,
     CART,
+    GUEST,
     KITCHEN,
     LATER,
     LINES,
@@ -45,11 +49,13 @@ from tests.unit.pasts import (
     PAYMENT,
     SMALL,
     TOTAL,
+    attic,
     cancelled,
     catalog,
     draft,
     eur,
     filled_cart,
+    guests_cart,
     kitchen,
     paid,
     placed,
@@ -69,6 +75,7 @@ BY_THEMSELVES: dict[type, Story] = {
         ((*catalog, *filled_cart), ChangeCartLine(CART, SMALL, 7)),
         ((*catalog, *filled_cart), RemoveFromCart(CART, SMALL)),
         ((*catalog, *filled_cart), ClearCart(CART)),
+        (guests_cart, MergeCarts(GUEST, ANN)),
         ((), CreateCategory(KITCHEN, "kitchen", "Kitchen")),
         (kitchen, RenameCategory(KITCHEN, "At table")),
         (kitchen, RemoveCategory(KITCHEN)),
@@ -89,6 +96,10 @@ BY_THEMSELVES: dict[type, Story] = {
         ((*placed, *paid, shipped), CompleteOrder(ORDER)),
         ((*stocked, *placed), CancelOrder(ORDER, "changed my mind")),
         ((*stocked, *placed), LapseOrder(ORDER, LATER)),
+        ((), OpenLocation("attic")),
+        (stocked, SetThreshold(SMALL, 10)),
+        (catalog, AddWish(ANN, SMALL)),
+        ((*catalog, WishAdded(ANN, SMALL, MUG)), RemoveWish(ANN, SMALL)),
         ((), SkipFact("sale", '["ord_1"]', 7, "a typing error")),
         ((), RegisterUser(ANN, "ann@example.org")),
         ((registered,), GrantRole(ANN, STAFF)),
@@ -101,6 +112,8 @@ BY_KEY: dict[type, Story] = {
         (stocked, AddToCart(CART, SMALL, 2)),
         (stocked, ReceiveStock(SMALL, 5)),
         (stocked, AdjustStock(SMALL, -3, "broken")),
+        ((*stocked, *attic), TransferStock(SMALL, 2, "attic", "main")),
+        ((*catalog, WishAdded(ANN, SMALL, MUG)), MoveWishToCart(ANN, SMALL)),
     )
 }
 """Commands that say "more": only an idempotency key can tell a repetition from a second wish."""

@@ -7,6 +7,7 @@ import pytest
 from commands import handler as handling
 from commands.checkout import PlaceOrder
 from commands.handler import Done, Handler, Once
+from commands.location import OpenLocation
 from commands.order import orders
 from commands.product import ChangePrice, products
 from commands.rejections import NotFound, PriceMoved, StockWouldGoNegative, VersionMismatch
@@ -144,7 +145,7 @@ async def test_a_command_that_loses_every_time_gives_up(
 async def test_the_cache_is_bounded(store: HeldStore) -> None:
     handler = Handler(store, cached_streams=10)
     for n in range(30):
-        await handler(ReceiveStock(SMALL, 1, location=f"shelf {n}"))
+        await handler(OpenLocation(f"shelf {n}"), ReceiveStock(SMALL, 1, location=f"shelf {n}"))
         assert len(handler._streams) <= 10
 
 
@@ -158,6 +159,7 @@ async def test_the_cache_is_bounded_by_what_is_asked_in_vain_too(store: HeldStor
 
 async def test_a_decision_over_more_streams_than_the_cache_holds_is_taken(store: HeldStore) -> None:
     handler = Handler(store, cached_streams=1)
+    await handler(*(OpenLocation(f"shelf {n}") for n in range(5)))
     commands = [ReceiveStock(SMALL, 1, location=f"shelf {n}") for n in range(5)]
     assert len((await handler(*commands)).events) == 5
     assert len(handler._streams) == 1

@@ -33,10 +33,12 @@ from tests.unit.pasts import (
     PAYMENT,
     SMALL,
     TOTAL,
+    attic,
     captured,
     catalog,
     declined,
     draft,
+    eur,
     filled_cart,
     paid,
     placed,
@@ -60,7 +62,7 @@ def test_the_book_of_one_sku_can_be_full(command: StockCommand, fact: Event) -> 
 
 
 def test_stock_is_adjusted_where_it_lies() -> None:
-    shop = given(*catalog, StockReceived(SMALL, 5, "", "attic"))
+    shop = given(*catalog, *attic)
     assert shop.when(AdjustStock(SMALL, -1, "lost", "attic")) == [StockAdjusted(SMALL, -1, "lost", "attic")]
 
 
@@ -71,7 +73,9 @@ def test_what_is_committed_is_neither_on_hand_nor_reserved_any_more() -> None:
 
 def test_a_line_can_hold_as_many_as_are_allowed() -> None:
     shop = given(*stocked, *filled_cart)
-    assert shop.when(AddToCart(CART, SMALL, MAX_QUANTITY - 2))[0] == CartLineAdded(CART, SMALL, MUG, MAX_QUANTITY - 2)
+    assert shop.when(AddToCart(CART, SMALL, MAX_QUANTITY - 2))[0] == CartLineAdded(
+        CART, SMALL, MUG, MAX_QUANTITY - 2, (eur(700),)
+    )
 
 
 def test_nothing_is_removed_by_setting_what_is_not_there_to_nothing() -> None:

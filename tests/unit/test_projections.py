@@ -9,14 +9,37 @@ from uuid import UUID
 import pytest
 
 from events import EVENT_TYPES, Event, stream_of
-from events.cart import CartCheckedOut, CartCleared, CartLineAdded, CartLineChanged, CartLineRemoved, CartOpened
+from events.cart import (
+    CartCheckedOut,
+    CartCleared,
+    CartClosed,
+    CartLineAdded,
+    CartLineChanged,
+    CartLineRemoved,
+    CartMerged,
+    CartOpened,
+    MergedLine,
+)
 from events.category import CategoryCreated, CategoryRemoved, CategoryRenamed
 from events.order import OrderLapsed, OrderPlaced, PaymentRefunded
 from events.product import PriceChanged, ProductArchived, ProductDescribed, VariantChanged
-from events.stock import StockAdjusted, StockCommitted, StockLapsed, StockReceived, StockReleased, StockReserved
+from events.stock import (
+    StockAdjusted,
+    StockArrived,
+    StockCommitted,
+    StockLapsed,
+    StockRanLow,
+    StockReceived,
+    StockRecovered,
+    StockReleased,
+    StockReserved,
+    StockSent,
+    StockThresholdSet,
+)
 from events.store import Metadata, Recorded
 from events.user import RoleGranted, RoleRevoked
-from events.values import Address, CategoryId
+from events.values import Address, CategoryId, Sku
+from events.wishlist import WishAdded, WishRemoved
 from projections import PROJECTIONS
 from projections.cart import CartLineRow, CartRow, cart
 from projections.category import CategoryRow, category
@@ -27,8 +50,9 @@ from projections.sale import SaleRow, sale
 from projections.sale_line import SaleLineRow, sale_line
 from projections.stock_level import StockLevelRow, stock_level
 from projections.user_account import UserAccountRow, user_account
+from projections.wishlist import WishlistRow, WishRow, wishlist
 from tests.unit import pasts
-from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LINES, MUG, NOON, ORDER, PAYMENT, SMALL, TOTAL, eur
+from tests.unit.pasts import ANN, CART, GUEST, KITCHEN, LARGE, LINES, MUG, NOON, ORDER, PAYMENT, SMALL, TOTAL, eur
 
 
 def recorded(events: Sequence[Event]) -> list[Recorded]:
@@ -122,7 +146,8 @@ def test_an_order_can_be_declined_cancelled_refunded_or_lapse() -> None:
 
 
 def test_a_cart_adds_up_changes_and_empties() -> None:
-    two = CartRow(CART, ANN, [CartLineRow(SMALL, MUG, 2), CartLineRow(LARGE, MUG, 1)], minute(3), 3)
+    held = [CartLineRow(SMALL, MUG, 2, (), minute(2)), CartLineRow(LARGE, MUG, 1, (), minute(3))]
+    two = CartRow(CART, ANN, held, minute(3), 3)
     assert rows(cart, *pasts.filled_cart) == {(CART,): two}
 
     def lines(*events: Event) -> list[tuple[str, int]]:
@@ -134,6 +159,28 @@ def test_a_cart_adds_up_changes_and_empties() -> None:
     assert lines(CartLineRemoved(CART, SMALL)) == [(LARGE, 1)]
     assert lines(CartCleared(CART)) == lines(CartCheckedOut(CART, ORDER)) == []
     assert rows(cart, CartOpened(CART))[CART,].customer_id is None
+
+
+def test_a_merged_cart_holds_what_came_along_as_it_was_put_there() -> None:
+    came = (MergedLine(SMALL, MUG, 3, 0, (eur(650),)), MergedLine(Sku("MUG-XL"), MUG, 0, 7))
+    merged = (*pasts.filled_cart, *pasts.guests_cart, CartMerged(CART, GUEST, came), CartClosed(GUEST, CART))
+    found = rows(cart, *merged)
+    assert found[CART,].lines == [
+        CartLineRow(SMALL, MUG, 5, (eur(650),), minute(6)),
+        CartLineRow(LARGE, MUG, 1, (), minute(3)),
+    ]
+    assert found[GUEST,].lines == []
+
+
+def test_a_cart_is_kept_in_redis_under_its_customer() -> None:
+    assert cart.cached_key(("cart_01h455vb4pex5vsknk084sn02q",)) == ("usr_01h455vb4pex5vsknk084sn02q", "cart")
+    assert cart.cached_key(("cart_" + "0f" * 16,)) == ("cart_" + "0f" * 16, "cart")
+
+
+def test_a_wishlist_shortens_as_it_grew() -> None:
+    small, large = WishAdded(ANN, SMALL, MUG, (eur(700),)), WishAdded(ANN, LARGE, MUG)
+    kept = WishRow(LARGE, MUG, (), minute(2))
+    assert rows(wishlist, small, large, WishRemoved(ANN, SMALL)) == {(ANN,): WishlistRow(ANN, [kept], minute(3), 3)}
 
 
 def test_a_category_keeps_its_place_when_it_is_removed() -> None:
@@ -207,13 +254,26 @@ def test_every_line_of_an_order_is_an_entry_of_its_own() -> None:
         (StockReleased(SMALL, ORDER, 3, "cancelled"), 10, 1),
         (StockLapsed(SMALL, ORDER, 3), 10, 1),
         (StockCommitted(SMALL, ORDER, 3), 7, 1),
+        (StockSent(SMALL, 3, "attic"), 7, 4),
+        (StockArrived(SMALL, 3, "attic"), 13, 4),
     ],
 )
 def test_stock_moves_with_every_fact(event: Event, on_hand: int, reserved: int) -> None:
     begun = (StockReceived(SMALL, 10), StockReserved(SMALL, ORDER, 4))
     assert rows(stock_level, *begun, event) == {
-        (SMALL, "main"): StockLevelRow(SMALL, "main", on_hand, reserved, version=3)
+        (SMALL, "main"): StockLevelRow(SMALL, "main", on_hand, reserved, None, False, version=3)
     }
+
+
+def test_what_runs_low_is_marked_until_it_has_recovered() -> None:
+    def marked(*events: Event) -> tuple[int | None, bool]:
+        row = rows(stock_level, StockReceived(SMALL, 10), StockThresholdSet(SMALL, 4), *events)[SMALL, "main"]
+        return row.threshold, row.low
+
+    ran_low = StockRanLow(SMALL, 4, 4)
+    assert (marked(), marked(ran_low), marked(ran_low, StockReceived(SMALL, 0))) == ((4, False), (4, True), (4, True))
+    assert marked(ran_low, StockRecovered(SMALL, 5)) == (4, False)
+    assert marked(StockThresholdSet(SMALL, None)) == (None, False)
 
 
 def test_stock_is_kept_apart_by_location() -> None:
@@ -239,6 +299,7 @@ def test_a_fact_about_something_never_begun_makes_no_row(projection: Projection[
         PaymentRefunded(ORDER, PAYMENT, TOTAL, "ref", "cancelled"),
         ProductArchived(MUG),
         RoleGranted(ANN, "staff"),
+        WishRemoved(ANN, SMALL),
     ]
     assert rows(projection, *later) == {}
 

@@ -7,6 +7,7 @@ from commands.product import ArchiveProduct
 from commands.rejections import LimitExceeded, NotForSale, NotFound, StockWouldGoNegative
 from commands.stock import MAX_UNITS, AdjustStock, ReceiveStock, Stock, StockCommand, stocks
 from events.cart import CartCheckedOut, CartCleared, CartLineAdded, CartLineChanged, CartLineRemoved, CartOpened
+from events.location import LocationOpened
 from events.stock import (
     StockAdjusted,
     StockCommitted,
@@ -16,7 +17,7 @@ from events.stock import (
     StockReserved,
 )
 from events.values import DEFAULT_LOCATION, Sku
-from tests.unit.pasts import ANN, CART, LARGE, MUG, ORDER, SMALL, catalog, draft, filled_cart, stocked, variants
+from tests.unit.pasts import ANN, CART, LARGE, MUG, ORDER, SMALL, catalog, draft, eur, filled_cart, stocked, variants
 from tests.unit.shop import given, refused
 
 
@@ -25,7 +26,7 @@ def test_goods_come_in() -> None:
 
 
 def test_stock_is_kept_by_location() -> None:
-    shop = given(*stocked)
+    shop = given(*stocked, LocationOpened("attic"))
     assert shop.when(ReceiveStock(SMALL, 5, location="attic")) == [StockReceived(SMALL, 5, "", "attic")]
     assert (shop(stocks(SMALL, "attic")), shop(stocks(SMALL, DEFAULT_LOCATION))) == (Stock(5), Stock(10))
 
@@ -74,7 +75,7 @@ def test_reservations_move_between_available_and_sold() -> None:
 def test_the_first_line_opens_the_cart() -> None:
     assert given(*catalog).when(AddToCart(CART, SMALL, 2, ANN)) == [
         CartOpened(CART, ANN),
-        CartLineAdded(CART, SMALL, MUG, 2),
+        CartLineAdded(CART, SMALL, MUG, 2, (eur(700),)),
     ]
 
 
@@ -149,4 +150,4 @@ def test_a_cart_is_cleared() -> None:
 def test_a_checked_out_cart_is_empty_and_goes_on() -> None:
     shop = given(*catalog, *filled_cart, CartCheckedOut(CART, ORDER))
     assert shop(carts(CART)).lines == {}
-    assert shop.when(AddToCart(CART, SMALL, 1, ANN)) == [CartLineAdded(CART, SMALL, MUG, 1)]
+    assert shop.when(AddToCart(CART, SMALL, 1, ANN)) == [CartLineAdded(CART, SMALL, MUG, 1, (eur(700),))]

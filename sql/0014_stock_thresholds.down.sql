@@ -1,0 +1,2 @@
+DROP INDEX stock_level_low, stock_level_location;
+ALTER TABLE stock_level DROP threshold, DROP low;
