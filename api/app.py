@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from api import commands, openapi, ops, problems, queries
 from api.edge import Edge
 from api.heads import Heads
+from api.warm import Warm
 from api.watching import Watching
 from api.wiring import Shop, open_shop
 from infrastructure.settings import Settings
@@ -36,6 +37,7 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
     for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
         app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    app.add_middleware(Warm)
     app.add_middleware(Heads)
     app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes)
     app.add_middleware(Watching)

@@ -6,6 +6,7 @@ into the cache cannot bring the old row back. Without Redis everything is right,
 """
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from redis.exceptions import AuthenticationError, RedisError
 from infrastructure.metrics import Metrics
 from projections.projection import Key
 
-TTL_S = 60
+TTL_S = 55
+"""Beside it a process may keep an answer for itself for five seconds: none is older than a minute."""
 TIMEOUT_S = 0.25
 PAUSE_AFTER_FAILURE_S = 1.0
 CONNECTIONS = 64
@@ -29,6 +31,10 @@ local held = redis.call('GET', KEYS[1])
 if held and tonumber(string.match(held, '^%d+')) > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', ARGV[3])
 return 1
+"""
+_DELETE_IF_MINE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
 """
 
 log = structlog.get_logger(__name__)
@@ -44,32 +50,65 @@ class RedisCache:
     def __init__(self, client: Redis, prefix: str, metrics: Metrics | None = None) -> None:
         self._client, self._prefix = client, prefix
         self._set_if_newer = client.register_script(_SET_IF_NEWER)
+        self._delete_if_mine = client.register_script(_DELETE_IF_MINE)
         self._quiet_until = 0.0
         self._missed: dict[str, int] = {}
         """Entries that changed while Redis could not be told, and since which position."""
         self._metrics = metrics or Metrics()
 
-    async def get(self, kind: str, identity: str, *, at_least: int = 0) -> tuple[int, bytes] | None:
-        """The entry and the position it stands for, unless there is none or that is before `at_least`."""
-        if self._resting() or (self._missed and self._name(kind, identity) in self._missed):
+    async def get(
+        self, kind: str, identity: str, *, at_least: int = 0, changed: tuple[str, str] | None = None
+    ) -> tuple[int, bytes] | None:
+        """The entry and the position it stands for, unless there is none or that is before `at_least`.
+
+        `changed` names the entry, other than this one, that is marked when what this one rests on changes."""
+        if changed is not None and changed != (kind, identity):
+            names = [self._name(kind, identity), self._name(*changed)]
+        else:
+            names = [self._name(kind, identity)]
+        if self._resting() or not self._missed.keys().isdisjoint(names):
             self._metrics.cache_read(kind, "away")
             return None
         try:
-            held = await self._client.get(self._name(kind, identity))
+            found = await self._client.mget(names)
         except (RedisError, OSError, TimeoutError) as error:
             self._metrics.cache_read(kind, "away")
             self._failed(error)
             return None
-        position, _, body = (held if isinstance(held, bytes) else b"").partition(b" ")
-        found = (int(position), body) if body and int(position) >= at_least else None
-        self._metrics.cache_read(kind, "miss" if found is None else "hit")
-        return found
+        held, *marks = [entry if isinstance(entry, bytes) else b"" for entry in found]
+        position, _, body = held.partition(b" ")
+        since = max([at_least, *(int(mark.partition(b" ")[0]) for mark in marks if mark)])
+        good = (int(position), body) if body and int(position) >= since else None
+        self._metrics.cache_read(kind, "miss" if good is None else "hit")
+        return good
 
     async def put(self, kind: str, identity: str, position: int, body: bytes) -> None:
         """Keep what was read when the projection was at `position` or later."""
         if not self._resting():
             try:
                 await self._set_if_newer(keys=[self._name(kind, identity)], args=[position, body, TTL_S])
+            except (RedisError, OSError, TimeoutError) as error:
+                self._failed(error)
+
+    async def take_turn(self, kind: str, identity: str, for_s: float) -> str | None:
+        """The right to fetch a cold entry for all processes: a token, or None while another one has it.
+
+        Where Redis cannot say, everyone has it: the token is empty."""
+        if self._resting():
+            return ""
+        token = secrets.token_hex(8)
+        try:
+            taken = await self._client.set(self._name("turn:" + kind, identity), token, nx=True, px=int(for_s * 1_000))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return ""
+        return token if taken else None
+
+    async def give_turn(self, kind: str, identity: str, token: str) -> None:
+        """Only our own: it may have run out, and be another's by now."""
+        if not self._resting():
+            try:
+                await self._delete_if_mine(keys=[self._name("turn:" + kind, identity)], args=[token])
             except (RedisError, OSError, TimeoutError) as error:
                 self._failed(error)
 

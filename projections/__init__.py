@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from projections.availability import availability
 from projections.cart import cart
 from projections.category import category
+from projections.listing import listing
+from projections.listing_price import listing_price
 from projections.order_summary import order_summary
 from projections.product import product
 from projections.projection import Projection
@@ -13,8 +16,11 @@ from projections.stock_level import stock_level
 from projections.user_account import user_account
 
 PROJECTIONS: tuple[Projection[Any], ...] = (
+    availability,
     cart,
     category,
+    listing,
+    listing_price,
     order_summary,
     product,
     sale,

@@ -30,3 +30,7 @@ class Projection(Generic[R]):
     evolve: Callable[[R | None, Fact[Any], Key], R | None]
     cached_as: str | None = None
     """The kind of Redis entry that stands for a row, if rows are cached: `product` for `product:{id}`."""
+    listed_as: str | None = None
+    """The kind of lists that show these rows, if lists are cached: `products` for `products:list:{filters}`."""
+    shown: Callable[[R], Any] | None = None
+    """The part of a row that such lists rest on, if it is not all of it: what else changes does not concern them."""
