@@ -180,14 +180,17 @@ def _matching(wanted: Wanted, given: Parameters, common: Sequence[str], own: dic
         return f"matching AS MATERIALIZED (SELECT {', '.join(columns)} FROM {source} WHERE {_both(*common)}{order}),\n"
     source = _source(wanted, given)
     words = given(wanted.text)
-    exact, similar = f"search_query({words})", f"plain_text({words})"
+    query, shown = f"search_query({words})", ", ".join(columns)
+    # Of two that are found alike the shorter name comes first.
+    relevance = f"(ts_rank(l.document, {query}) / (9 + ln(1 + length(l.name_key))))::real"
     return f"""exact AS MATERIALIZED (
-    SELECT {", ".join(columns)}, ts_rank(l.document, {exact}, 1) AS relevance
-      FROM {source} WHERE {_both(f"l.document @@ {exact}", *common)}),
+    SELECT {shown}, {relevance} AS relevance
+      FROM {source} WHERE {_both(f"l.document @@ {query}", *common)}),
 matching AS MATERIALIZED (
     SELECT * FROM exact UNION ALL
-    SELECT {", ".join(columns)}, word_similarity({similar}, l.name_key) AS relevance
-      FROM {source} WHERE {_both("NOT EXISTS (SELECT FROM exact)", f"l.name_key %> {similar}", *common)}),
+    SELECT {shown}, alike.relevance FROM similar_listings({words}) AS alike
+      JOIN {source.replace("listing l", "listing l ON l.product_id = alike.product_id", 1)}
+     WHERE {_both("NOT EXISTS (SELECT FROM exact)", *common)}),
 """
 
 

@@ -54,6 +54,13 @@ CREATE INDEX listing_tags ON listing USING gin (tags) WITH (fastupdate = off);
 CREATE INDEX listing_document ON listing USING gin (document) WITH (fastupdate = off);
 CREATE INDEX listing_similar ON listing USING gin (name_key gin_trgm_ops) WITH (fastupdate = off);
 
+-- By name, with the index; what is at least this similar counts as a typo. A body of text finds the table by its name,
+-- also when a rebuild has put another one in its place.
+CREATE FUNCTION similar_listings(asked text) RETURNS TABLE (product_id text, relevance real)
+    LANGUAGE sql STABLE STRICT ROWS 100 SET pg_trgm.word_similarity_threshold = 0.45 AS $$
+    SELECT product_id, word_similarity(plain_text(asked), name_key) FROM listing WHERE name_key %> plain_text(asked)
+$$;
+
 -- The price of a product, from and to, in each currency that it is sold in.
 CREATE TABLE listing_price (
     product_id text   NOT NULL,
