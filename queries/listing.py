@@ -30,6 +30,7 @@ _BELOW = """l.category_id = ANY (ARRAY(
         SELECT category_id FROM category WHERE {} IN (category_id, slug)
         UNION SELECT c.category_id FROM category c JOIN below b ON c.parent_id = b.category_id
     ) SELECT category_id FROM below))"""
+_COVERED = "product_id, status, category_id, tags, created_at, name_key"
 _IN_STOCK = "EXISTS (SELECT FROM availability a WHERE a.product_id = {}.product_id AND a.in_stock)"
 
 
@@ -173,11 +174,15 @@ def _matching(wanted: Wanted, given: Parameters, common: Sequence[str], own: dic
         columns.append("min_minor")
     columns += [f"{condition} AS own_{number}" for number, condition in enumerate(own.values())]
     if wanted.text is None:
-        narrow = any("l.status" not in condition for condition in common)
-        # To count the whole shop is to read all of it. In this order it is an index that is read, and not the table.
-        order = "" if narrow else " ORDER BY l.status, l.product_id"
+        # Most of the shop is on sale and in stock: only other conditions leave few products to look at.
+        narrow = any("l.status" not in condition and "availability" not in condition for condition in common)
         source = _source(wanted, given, narrow=narrow)
-        return f"matching AS MATERIALIZED (SELECT {', '.join(columns)} FROM {source} WHERE {_both(*common)}{order}),\n"
+        if not narrow:
+            # To count the whole shop is to read all of it. In this order it is an index that is read, not the table.
+            source = source.replace(
+                "listing l", f"(SELECT {_COVERED} FROM listing ORDER BY status, product_id) AS l", 1
+            )
+        return f"matching AS MATERIALIZED (SELECT {', '.join(columns)} FROM {source} WHERE {_both(*common)}),\n"
     source = _source(wanted, given)
     words = given(wanted.text)
     query, shown = f"search_query({words})", ", ".join(columns)
