@@ -37,8 +37,8 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
     for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
         app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
-    app.add_middleware(Warm)
     app.add_middleware(Heads)
     app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes)
+    app.add_middleware(Warm)
     app.add_middleware(Watching)
     return app

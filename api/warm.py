@@ -2,13 +2,16 @@
 
 What is kept is what the long way has answered, for the same path and query, to someone who was nobody in particular.
 So there is nothing to check here but what the request adds: what it knows already, and how far it wants to see.
+They are counted like all others, and have a line in the log only where it tells everything (`debug`).
 """
 
 import gzip
+import logging
 from types import SimpleNamespace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.edge import request_id_of
 from api.reading import Reading
 from api.wiring import Shop
 from infrastructure.answers import Subject
@@ -17,6 +20,8 @@ from infrastructure.near_cache import NearAnswer
 PREFIX = "/v1/products"
 COMPRESSED_FROM_BYTES = 1_000
 COMPRESSION = 6
+log = logging.getLogger("daybook.request")
+
 _JSON = (b"content-type", b"application/json")
 _VARY = (b"vary", b"Accept-Encoding")
 _GZIP = (b"content-encoding", b"gzip")
@@ -39,12 +44,17 @@ class Warm:
                     position, answer = found
                     shop.metrics.cache_read(answer.kind, "near")
                     scope["route"] = _ROUTES[answer.route]
-                    await _sent(send, answer, position, known=_knows(known, answer.etag), takes_gzip=takes_gzip)
+                    request_id = request_id_of(scope["headers"])
+                    if log.isEnabledFor(logging.DEBUG):
+                        log.debug("answered %s from memory, request %s", scope["path"], request_id)
+                    await _sent(
+                        send, answer, position, request_id, known=_knows(known, answer.etag), takes_gzip=takes_gzip
+                    )
                     return
         await self._app(scope, receive, send)
 
 
-def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes) -> None:
+def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes, good_for_s: float) -> None:
     """Keep what a guest is answered for the next one who asks the same."""
     scope = read.request.scope
     link = read.headers.get("link")
@@ -61,7 +71,7 @@ def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes)
         gzipped,
     )
     _ROUTES.setdefault(answer.route, SimpleNamespace(path=answer.route))
-    read.shop.near.keep((scope["path"], scope["query_string"]), answer)
+    read.shop.near.keep((scope["path"], scope["query_string"]), answer, good_for_s)
 
 
 _ROUTES: dict[str, SimpleNamespace] = {}
@@ -92,8 +102,11 @@ def _knows(known: bytes, etag: bytes) -> bool:
     return etag in tags or known.strip(b", ") == b"*"
 
 
-async def _sent(send: Send, answer: NearAnswer, position: int, *, known: bool, takes_gzip: bool) -> None:
-    headers = [*answer.headers, (b"projection-position", str(position).encode())]
+async def _sent(
+    send: Send, answer: NearAnswer, position: int, request_id: str, *, known: bool, takes_gzip: bool
+) -> None:
+    own = [(b"projection-position", str(position).encode()), (b"request-id", request_id.encode())]
+    headers = [*answer.headers, *own]
     body = answer.body
     if known:
         await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})

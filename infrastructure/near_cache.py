@@ -2,7 +2,7 @@
 
 The projectors tell it in the transaction that changes the rows, before they tell how far they are. So whoever has
 heard that a projection is at position n has heard of every change up to n: an answer that is still here then stands
-for n, however old it is. While nobody listens nothing is kept; and nothing outlives its time.
+for n, however old it is. While nobody listens nothing is kept; and nothing outlives the entry in Redis that it is of.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-LOCAL_TTL_S = 5.0
 CHANGES_KEPT = 10_000
 ENTRY_OVERHEAD_BYTES = 1_000
 
@@ -89,12 +88,12 @@ class NearCache:
         """Up to which position every change to all of these is known."""
         return min([self._heard.get(name, 0) for name in projections]) if self.listening else 0
 
-    def keep(self, target: Target, answer: NearAnswer) -> None:
+    def keep(self, target: Target, answer: NearAnswer, good_for_s: float) -> None:
         """Unless it has been overtaken by a change, or is larger than a tenth of the room."""
         if answer.size * 10 > self._room or not self.is_current(answer.kind, answer.identity, answer.position):
             return
         self._drop(target)
-        self._answers[target] = asyncio.get_running_loop().time() + LOCAL_TTL_S, answer
+        self._answers[target] = asyncio.get_running_loop().time() + good_for_s, answer
         self._targets[answer.kind, answer.identity].add(target)
         self._used += answer.size
         while self._used > self._room:

@@ -10,7 +10,7 @@ from api.problems import Problem
 from api.queries.routing import query_router, shown
 from api.reading import Read
 from api.security import Principal, Visitor
-from infrastructure.answers import Subject
+from infrastructure.answers import Answer, Subject
 from queries import category, product
 from queries.category import Category
 from queries.product import Product
@@ -42,7 +42,7 @@ class Tree(BaseModel):
 @router.get("/products/{id_or_slug}", response_model=Product, responses=shown(PRODUCT))
 async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Response:
     """One product with its variants and prices. `If-None-Match` with an earlier answer's `ETag` saves a repetition."""
-    product_id, entry, position = await _entry(id_or_slug, read)
+    product_id, (position, entry, good_for_s) = await _entry(id_or_slug, read)
     if entry is None:
         raise _not_found("product", id_or_slug)
     head, _, body = entry.partition(b"\n")
@@ -51,7 +51,7 @@ async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Res
         raise _not_found("product", id_or_slug)
     read.stands_for(position)
     if status == "active" and visitor is None:
-        warm.keep(read, _subject(product_id), position, f'"{version}"', body)
+        warm.keep(read, _subject(product_id), position, f'"{version}"', body, good_for_s)
     return read.not_modified() if read.tagged(int(version)) else read.answer(body)
 
 
@@ -73,9 +73,8 @@ async def get_category(id_or_slug: IdOrSlug, read: Read) -> Category:
     return found
 
 
-async def _entry(id_or_slug: str, read: Read) -> tuple[str, bytes | None, int]:
-    """The product's id, the product as the cache keeps it (a line with version and status, then the answer's bytes),
-    and the position that it stands for.
+async def _entry(id_or_slug: str, read: Read) -> tuple[str, Answer]:
+    """The product's id, and the product as the cache keeps it: a line with version and status, then the bytes.
 
     Redis knows only ids, since it is by them that the projector says what has changed."""
     reached, product_id = await read.seen("product"), id_or_slug
@@ -89,10 +88,10 @@ async def _entry(id_or_slug: str, read: Read) -> tuple[str, bytes | None, int]:
         return reached, f"{found.version} {found.status}\n".encode() + _JSON.dump_json(found)
 
     if id_or_slug.startswith("prd_"):
-        position, entry = await read.shop.answers.get(_subject(id_or_slug), fetched, at_least=read.min_position)
+        answer = await read.shop.answers.get(_subject(id_or_slug), fetched, at_least=read.min_position)
     else:
-        position, entry = await fetched()
-    return product_id, entry, position
+        answer = Answer(*await fetched())
+    return product_id, answer
 
 
 def _subject(product_id: str) -> Subject:

@@ -200,10 +200,11 @@ async def list_products(
         position, entry = await fetched()
         return _answered(read, position, entry or b"")
     subject = _subject(read)
-    position, entry = await read.shop.answers.get(subject, fetched, at_least=read.min_position)
+    position, entry, good_for_s = await read.shop.answers.get(subject, fetched, at_least=read.min_position)
     answer = _answered(read, position, entry or b"")
     if visitor is None:
-        warm.keep(read, subject, position, read.headers["etag"], (entry or b"").partition(b"\n")[2])
+        body = (entry or b"").partition(b"\n")[2]
+        warm.keep(read, subject, position, read.headers["etag"], body, good_for_s)
     return answer
 
 
