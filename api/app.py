@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from api import commands, openapi, ops, problems, queries
 from api.edge import Edge
 from api.heads import Heads
+from api.warm import Warm
 from api.watching import Watching
 from api.wiring import Shop, open_shop
 from infrastructure.settings import Settings
@@ -38,5 +39,6 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(Heads)
     app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes)
+    app.add_middleware(Warm)
     app.add_middleware(Watching)
     return app

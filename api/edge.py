@@ -32,8 +32,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(b"request-id", b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        request_id = request_id_of(scope["headers"])
         scope["request_id"] = request_id
         started, status, sent, received = time.perf_counter(), 500, False, 0
         too_large = _declared(headers.get(b"content-length", b"0")) > self._limit
@@ -83,6 +82,15 @@ class Edge:
 
 def _declared(length: bytes) -> int:
     return int(length) if length.isdigit() and len(length) < 19 else 0
+
+
+def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """The caller's own, if it is a decent one, or a new one."""
+    for name, value in reversed(headers):
+        if name == b"request-id":
+            given = value.decode("latin-1")
+            return given if _REQUEST_ID.fullmatch(given) else new_id("req")
+    return new_id("req")
 
 
 def trace_of(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from api.problems import Problem
 from api.wiring import Shop
-from queries.rows import Key, Listing, Window
+from queries.rows import Key, Listing, Part, Window
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Pages:
 
     def __init__(self, request: Request, response: Response, limit: int, cursor: str | None, *, total: bool) -> None:
         self._request, self._response = request, response
-        self._limit, self._cursor, self._total = limit, cursor, total
+        self._limit, self._cursor, self.total = limit, cursor, total
         self._shop: Shop = request.app.state.shop
 
     async def read(
@@ -56,19 +56,32 @@ class Pages:
     ) -> tuple[list[Any], PageInfo]:
         """The rows of the page, and what stands beside them; sets `Link`. Raises Problem 400 for a bad cursor."""
         filters = {name: value for name, value in filters.items() if value is not None}
-        given = [(name, value) for name, value in self._request.query_params.multi_items() if name not in _NOT_FILTERS]
-        scope = json.dumps([self._request.url.path, caller, sorted(given)])
-        key, backwards = self._opened(scope, listing) if self._cursor is not None else (None, False)
-        part = await listing.part(self._shop.pool, Window(self._limit, key, backwards), filters, *fixed)
+        part = await listing.part(self._shop.pool, self.window(listing.key, caller), filters, *fixed)
+        total = await listing.total(self._shop.pool, filters, *fixed) if self.total else None
+        return list(part.rows), self.shown(part, total, caller)
+
+    def window(self, key: Mapping[str, str], caller: str = "") -> Window:
+        """Where the page lies in a list of this key. Raises Problem 400 for a bad cursor."""
+        if self._cursor is None:
+            return Window(self._limit)
+        return Window(self._limit, *self._opened(self._scope(caller), key))
+
+    def shown(self, part: Part, total: int | None, caller: str = "") -> PageInfo:
+        """What stands beside the rows; sets `Link`."""
+        scope = self._scope(caller)
         info = PageInfo(
             next_cursor=self._sealed(scope, part.next, backwards=False),
             prev_cursor=self._sealed(scope, part.previous, backwards=True),
             has_more=part.next is not None,
             limit=self._limit,
-            total=await listing.total(self._shop.pool, filters, *fixed) if self._total else None,
+            total=total,
         )
         self._link(info)
-        return list(part.rows), info
+        return info
+
+    def _scope(self, caller: str) -> str:
+        given = [(name, value) for name, value in self._request.query_params.multi_items() if name not in _NOT_FILTERS]
+        return json.dumps([self._request.url.path, caller, sorted(given)])
 
     def _sealed(self, scope: str, key: Key | None, *, backwards: bool) -> str | None:
         if key is None:
@@ -77,7 +90,7 @@ class Pages:
         content = json.dumps([backwards, *plain]).encode()
         return base64.urlsafe_b64encode(self._mac(scope, content) + content).decode().rstrip("=")
 
-    def _opened(self, scope: str, listing: Listing) -> tuple[Key, bool]:
+    def _opened(self, scope: str, key: Mapping[str, str]) -> tuple[Key, bool]:
         refusal = Problem(400, "invalid_cursor", "This cursor is not one of ours, or belongs to another list.")
         assert self._cursor is not None
         try:
@@ -88,7 +101,7 @@ class Pages:
         if not hmac.compare_digest(mac, self._mac(scope, content)):
             raise refusal
         backwards, *plain = json.loads(content)
-        typed = zip(listing.key.values(), plain, strict=True)
+        typed = zip(key.values(), plain, strict=True)
         return tuple(_DECODERS[kind](value) if kind in _DECODERS else value for kind, value in typed), backwards
 
     def _mac(self, scope: str, content: bytes) -> bytes:

@@ -37,7 +37,7 @@ class Reading:
     ) -> None:
         self.shop: Shop = request.app.state.shop
         self.min_position = min_position or 0
-        self._request, self._response = request, response
+        self.request, self._response = request, response
         self._wait_s = wait_seconds(prefer, DEFAULT_WAIT_S)
 
     async def seen(self, *projections: str, at_least: int = 0) -> int:
@@ -55,10 +55,14 @@ class Reading:
         """Say up to which position the answer is complete."""
         self._response.headers["Projection-Position"] = str(position)
 
-    def tagged(self, version: int) -> bool:
+    def linked(self, link: str) -> None:
+        """Name the pages beside this one."""
+        self._response.headers["Link"] = link
+
+    def tagged(self, version: int | str) -> bool:
         """Give the answer its `ETag`; whether the caller has this version already (`If-None-Match`, RFC 9110)."""
         etag = self._response.headers["ETag"] = f'"{version}"'
-        known = ",".join(self._request.headers.getlist("if-none-match"))
+        known = ",".join(self.request.headers.getlist("if-none-match"))
         return known.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]
 
     def answer(
@@ -99,7 +103,13 @@ Read = Annotated[Reading, Depends(on_the_loop(Reading))]
 
 async def closed_query(request: Request) -> None:
     """Refuse query parameters that the endpoint does not know, and those given twice, instead of ignoring them."""
+    refuse_unknown(request)
+
+
+def refuse_unknown(request: Request, also: re.Pattern[str] | None = None) -> None:
+    """Raises Problem 422. Names that match `also` are known as well."""
     given, known = request.query_params, set(_query_names(request.scope["route"].dependant))
+    known |= {name for name in given if also is not None and also.fullmatch(name)}
     errors = [
         *(
             {"pointer": f"?{name}", "code": "unknown_parameter", "message": "unknown"}

@@ -16,6 +16,7 @@ from commands.fulfilment import Gateway
 from commands.handler import Handler
 from infrastructure import migrations
 from infrastructure.accounts import Accounts
+from infrastructure.answers import Answers
 from infrastructure.background import Background
 from infrastructure.cache import RedisCache, open_cache
 from infrastructure.committer import Committer
@@ -24,6 +25,7 @@ from infrastructure.embedded import open_servers
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.keyring import Keyring
 from infrastructure.metrics import Metrics
+from infrastructure.near_cache import NearCache
 from infrastructure.positions import HEAD, Positions
 from infrastructure.projector import Projector
 from infrastructure.pruning import keep_pruned
@@ -54,6 +56,8 @@ class Shop:
     handler: Handler
     positions: Positions
     cache: RedisCache
+    near: NearCache
+    answers: Answers
     accounts: Accounts
     projector: Projector
     reactor: Reactor
@@ -93,6 +97,7 @@ async def open_shop(
             )
         )
         cache = await stack.enter_async_context(open_cache(servers.redis_url, settings.key_prefix, metrics))
+        near = NearCache(settings.near_cache_mb * 1_000_000)
         positions = Positions()
         committer = await stack.enter_async_context(
             Committer(
@@ -119,7 +124,7 @@ async def open_shop(
         keyring = Keyring(settings.sealing_seed(), settings.retired_public_keys())
         tail = Tail(pool, store, positions, sse.frame, listeners_max=settings.feed_listeners, metrics=metrics)
         stack.callback(tail.close)
-        work = [listen(lambda: connect(direct_url), positions), tail.run()]
+        work = [listen(lambda: connect(direct_url), positions, near), tail.run()]
         if workers:
             work += [projector.run(), reactor.run(), keep_pruned(pool, settings.idempotency_key_days)]
             if keyring.can_sign:
@@ -137,6 +142,8 @@ async def open_shop(
             handler,
             positions,
             cache,
+            near,
+            Answers(cache, near),
             accounts,
             projector,
             reactor,

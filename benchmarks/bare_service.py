@@ -22,7 +22,7 @@ async def add_to_cart(body: NewLine) -> NewLine:
     return body
 
 
-def main() -> None:
+def serve(app: FastAPI) -> None:
     """Serve on a free port, which the log tells."""
     with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listener:
         where = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -40,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(app)

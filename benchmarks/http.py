@@ -25,6 +25,13 @@ class Connection:
 
     async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """JSON in and out; underscores in header names become hyphens. Raises ConnectionError when it is hung up."""
+        status, answered, content = await self.exchange(method, path, body, **headers)
+        return Answer(status, answered, msgspec.json.decode(content) if content else None)
+
+    async def exchange(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """The same with the answer's body as it is."""
         content = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
         given = {"Host": self._host, "Content-Type": "application/json", "Content-Length": str(len(content))}
         for name, value in headers.items():
@@ -37,12 +44,12 @@ class Connection:
         except asyncio.IncompleteReadError as error:
             raise ConnectionError("the service hung up") from error
 
-    async def _answer(self) -> Answer:
+    async def _answer(self) -> tuple[int, Mapping[str, str], bytes]:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in head[1:] if line)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         content = await self._reader.readexactly(int(headers.get("content-length", 0)))
-        return Answer(int(head[0].split()[1]), headers, msgspec.json.decode(content) if content else None)
+        return int(head[0].split()[1]), headers, content
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ from functools import partial
 
 from benchmarks import (
     appends,
+    browsing,
     cart_http,
     growth,
     hot_sku,
@@ -58,6 +59,19 @@ _REBUILD = (
     "facts (1.7 million orders, written by SQL in the shape that the commands give them; each is shipped and completed "
     "days after it was placed), and beside it the same over a million; `rebuild_memory_rate` is that command's, "
     "start-up included. It takes some minutes and runs only when it is named."
+)
+
+_BROWSING = (
+    "One process of `daybook serve` in production mode, its projections inside, with a generated catalog of 92,331 "
+    "products in its read tables; the client is another process on the same machine. `detail_warm` and `list_warm` "
+    "(24 products) are guests on 32 connections that ask for what was asked before; the peer is a FastAPI endpoint "
+    "that returns the same bytes, on the same server settings. `list_cold_p95` is one client that asks for lists of a "
+    "category in one colour, with counts of colours, brands and prices, each of them for the first time; beside it "
+    "the same statements, straight to the database. `search_p95` is 16 clients that search for two words of a name "
+    "and have colours, categories and prices counted, again each for the first time. `browse_lists`, "
+    "`browse_details` and `browse_searches` are answers a second at 16 clients: lists of all categories in five "
+    "orders, products as popular as in shops (Zipf), and searches that nobody has made before, so that no cache helps."
+    " Vendure's figures are of Vendure 3.7 with 1,000 products on a machine of this kind, measured once, not here."
 )
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -152,7 +166,10 @@ BENCHMARKS |= {
         "production: the token is checked, the line decided upon, and it is on the disk before the answer goes out. "
         "The peer is one FastAPI endpoint that validates the same body and keeps nothing, under the same client; "
         "worker, service, PostgreSQL and the client share the two cores.",
-    )
+    ),
+    "browse_warm": Benchmark(browsing.measure_warm, "Browsing", _BROWSING),
+    "browse_cold": Benchmark(browsing.measure_cold, "Browsing", _BROWSING),
+    "browse_scale": Benchmark(browsing.measure_scale, "Browsing", _BROWSING),
 }
 BENCHMARKS |= {
     f"listeners_{number}": Benchmark(

@@ -6,10 +6,12 @@ into the cache cannot bring the old row back. Without Redis everything is right,
 """
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
+from typing import NamedTuple
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -19,16 +21,27 @@ from infrastructure.metrics import Metrics
 from projections.projection import Key
 
 TTL_S = 60
+"""Of an entry here, and of what a process keeps of it for itself: what has been here for 50 seconds is good for 10."""
 TIMEOUT_S = 0.25
 PAUSE_AFTER_FAILURE_S = 1.0
 CONNECTIONS = 64
 MAX_MISSED = 10_000
 
 _SET_IF_NEWER = """
+if KEYS[2] and ARGV[4] ~= '' and redis.call('GET', KEYS[2]) == ARGV[4] then redis.call('DEL', KEYS[2]) end
 local held = redis.call('GET', KEYS[1])
 if held and tonumber(string.match(held, '^%d+')) > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', ARGV[3])
 return 1
+"""
+_LOOK = """
+local held, mark = redis.call('GET', KEYS[1]) or '', redis.call('GET', KEYS[2]) or ''
+local position, body = string.match(held, '^(%d+) (.*)$')
+if body and body ~= '' and tonumber(position) >= tonumber(string.match(mark, '^%d+') or 0) then
+    return {body, position, redis.call('PTTL', KEYS[1]), 0}
+end
+local turn = tonumber(ARGV[2]) > 0 and redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2])
+return {'', 0, 0, turn and 1 or 0}
 """
 
 log = structlog.get_logger(__name__)
@@ -38,12 +51,28 @@ class CacheRefused(Exception):
     """Redis is there, and its certificate or our password is wrong; the message says which."""
 
 
+class Held(NamedTuple):
+    """An entry: what it stands for, what it is, and for how many seconds it is still good."""
+
+    position: int
+    body: bytes
+    good_for_s: float
+
+
+class Seen(NamedTuple):
+    """`turn` is that of whoever finds nothing: a token, empty without Redis; None while it is another's."""
+
+    held: Held | None
+    turn: str | None
+
+
 class RedisCache:
     """Never raises and never keeps anyone waiting long: after a failure Redis is left alone for a second."""
 
     def __init__(self, client: Redis, prefix: str, metrics: Metrics | None = None) -> None:
         self._client, self._prefix = client, prefix
         self._set_if_newer = client.register_script(_SET_IF_NEWER)
+        self._look = client.register_script(_LOOK)
         self._quiet_until = 0.0
         self._missed: dict[str, int] = {}
         """Entries that changed while Redis could not be told, and since which position."""
@@ -51,25 +80,36 @@ class RedisCache:
 
     async def get(self, kind: str, identity: str, *, at_least: int = 0) -> tuple[int, bytes] | None:
         """The entry and the position it stands for, unless there is none or that is before `at_least`."""
-        if self._resting() or (self._missed and self._name(kind, identity) in self._missed):
+        held = (await self.look(kind, identity, (kind, identity))).held
+        return None if held is None or held.position < at_least else (held.position, held.body)
+
+    async def look(self, kind: str, identity: str, changed: tuple[str, str], turn_s: float = 0.0) -> "Seen":
+        """The entry, if there is one and nothing has changed since. `changed` names the entry that is marked then.
+
+        Who finds none may have `turn_s` seconds to fetch it, unless another one has them already. Where Redis cannot
+        say, everyone has."""
+        names = [self._name(kind, identity), self._name(*changed), self._name("turn:" + kind, identity)]
+        if self._resting() or not self._missed.keys().isdisjoint(names):
             self._metrics.cache_read(kind, "away")
-            return None
+            return Seen(None, "")
+        token = secrets.token_hex(8)
         try:
-            held = await self._client.get(self._name(kind, identity))
+            body, position, life_ms, turn = await self._look(keys=names, args=[token, int(turn_s * 1_000)])
         except (RedisError, OSError, TimeoutError) as error:
             self._metrics.cache_read(kind, "away")
             self._failed(error)
-            return None
-        position, _, body = (held if isinstance(held, bytes) else b"").partition(b" ")
-        found = (int(position), body) if body and int(position) >= at_least else None
-        self._metrics.cache_read(kind, "miss" if found is None else "hit")
-        return found
+            return Seen(None, "")
+        self._metrics.cache_read(kind, "hit" if body else "miss")
+        if body:
+            return Seen(Held(int(position), body, int(life_ms) / 1_000), None)
+        return Seen(None, token if turn else None)
 
-    async def put(self, kind: str, identity: str, position: int, body: bytes) -> None:
-        """Keep what was read when the projection was at `position` or later."""
+    async def put(self, kind: str, identity: str, position: int, body: bytes, turn: str = "") -> None:
+        """Keep what was read when the projection was at `position` or later; `turn` is over then."""
         if not self._resting():
+            names = [self._name(kind, identity), self._name("turn:" + kind, identity)]
             try:
-                await self._set_if_newer(keys=[self._name(kind, identity)], args=[position, body, TTL_S])
+                await self._set_if_newer(keys=names, args=[position, body, TTL_S, turn])
             except (RedisError, OSError, TimeoutError) as error:
                 self._failed(error)
 

@@ -44,6 +44,8 @@ class Folded:
     """What a page has led to: the keys whose rows may be different now, and what had to be parked."""
 
     keys: list[Key] = field(default_factory=list)
+    shown: bool = False
+    """Whether lists that show these rows look different now."""
     parked: list[Parked] = field(default_factory=list)
 
 
@@ -74,16 +76,18 @@ async def fold_page(
     Raises asyncpg's errors if the database itself fails."""
     fold = Fold(projection, parked_keys, only_key=only_key, skipped=skipped)
     touched = fold.sorted(facts)
+    shown = False
     if touched:
         before = await table.fetch(connection, touched)
         await asyncio.sleep(0)  # a long fold must not hold up the appends of a process that serves requests too
         changed = fold.folded(touched, before)
+        shown = _is_shown(projection, changed, before)
         try:
             async with connection.transaction():
                 await table.write(connection, changed, before)
         except MISFIT:
             await _write_each(connection, table, fold, touched, changed, before)
-    return Folded(list(touched), fold.parked)
+    return Folded(list(touched), shown, fold.parked)
 
 
 class Fold:
@@ -177,6 +181,18 @@ class Fold:
         self.parked.append(Parked(key, fact.position, fact.stream, fact.version, type_name, error))
         if error is not None:
             log.error("fact_parked", projection=self._projection.name, key=key, position=fact.position, error=error)
+
+
+def _is_shown(projection: Projection[Any], changed: Mapping[Key, Any], before: Mapping[Key, Any]) -> bool:
+    """Whether any row has changed in what lists show of it; rows that come or go have."""
+    shown = projection.shown
+    if projection.listed_as is None or shown is None:
+        return projection.listed_as is not None and bool(changed)
+    for key, row in changed.items():
+        old = before.get(key)
+        if row is None or old is None or shown(row) != shown(old):
+            return True
+    return False
 
 
 async def _write_each(

@@ -54,6 +54,7 @@ class Metrics:
             buckets=LATENCIES_S,
             registry=registry,
         )
+        self._request_counts: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._appends = Counter("daybook_appends", "Appends by what became of them.", ("outcome",), registry=registry)
         self._facts = Counter("daybook_facts_appended", "Facts stored.", registry=registry)
         self._batch = Histogram(
@@ -75,6 +76,7 @@ class Metrics:
         )
         self.reactions = _gauge("daybook_reactions_under_way", "Reactions to facts that have not ended.", registry)
         self._cache_reads = Counter("daybook_cache_reads", "Look-ups in Redis.", ("kind", "result"), registry=registry)
+        self._cache_counts: dict[tuple[str, str], Counter] = {}
         self.listeners = _gauge("daybook_feed_listeners", "Open streams of the live feed.", registry)
         self._shared = SHARED in os.environ
         if not self._shared:
@@ -83,9 +85,14 @@ class Metrics:
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """`route` is the template, None where the request found none."""
-        known = method if method in METHODS else "other"
-        self._requests.labels(known, route or "other", str(status)).inc()
-        self._request_s.labels(known, route or "other").observe(seconds)
+        key = method if method in METHODS else "other", route or "other", status
+        counts = self._request_counts.get(key)
+        if counts is None:  # looking them up by their labels takes longer than counting
+            known, path, _ = key
+            counts = self._requests.labels(known, path, str(status)), self._request_s.labels(known, path)
+            self._request_counts[key] = counts
+        counts[0].inc()
+        counts[1].observe(seconds)
 
     def commit(self, appends: "Sequence[tuple[asyncio.Future[Appended], int]]", waiting: int, seconds: float) -> None:
         """The appends of one commit and how many facts each has; how many wait by now; how long it took."""
@@ -114,8 +121,11 @@ class Metrics:
             self._page_failures.labels(name).inc()
 
     def cache_read(self, kind: str, result: str) -> None:
-        """`result` is hit, miss or away."""
-        self._cache_reads.labels(kind, result).inc()
+        """`result` is near, hit, miss or away."""
+        count = self._cache_counts.get((kind, result))
+        if count is None:
+            count = self._cache_counts[kind, result] = self._cache_reads.labels(kind, result)
+        count.inc()
 
     def exposed(self, accept: str, *more: Collector) -> tuple[bytes, str]:
         """Everything, and what `more` collects, in the format that `accept` asks for; and its media type."""

@@ -23,12 +23,15 @@ from infrastructure.parking import park, parked_keys
 from infrastructure.positions import HEAD, Positions
 from infrastructure.read_table import ReadTable
 from infrastructure.source_hash import note_sources
+from infrastructure.wakeups import change_payload
 from infrastructure.watch import Watch
 from projections.projection import Key, Projection
 
 PAGE_FACTS = 4_000
 POLL_S = 1.0
 RETRY_S = 2.0
+LISTS_KEY = ("changed",)
+"""What is marked when the lists of a kind are different now, since nobody knows which lists there are."""
 NOTIFY = "SELECT pg_notify('daybook', $1)"
 
 log = structlog.get_logger(__name__)
@@ -151,7 +154,7 @@ class Projector:
             return False
         facts, end = page.facts, page.end
         names = [lease.name for lease in group]
-        changed: list[tuple[str, list[Key]]] = []
+        changed: dict[str, list[Key]] = {}
         async with self._watch.page(names, facts), self._pool.acquire() as connection, connection.transaction():
             parked = await parked_keys(connection, names)
             for name in names:
@@ -159,14 +162,18 @@ class Projector:
                 folded = await fold_page(connection, projection, self._tables[name], facts, parked[name])
                 await park(connection, name, folded.parked)
                 if folded.keys and projection.cached_as is not None:
-                    changed.append((projection.cached_as, list(map(projection.cached_key, folded.keys))))
+                    changed[projection.cached_as] = list(map(projection.cached_key, folded.keys))
+                if folded.shown and projection.listed_as is not None:
+                    changed[projection.listed_as] = [LISTS_KEY]
             took_s = asyncio.get_running_loop().time() - began
             await self._leases.advance(connection, group, end, (end - start) / took_s if took_s else 0.0)
+            for kind, keys in changed.items():
+                await connection.execute(NOTIFY, change_payload(kind, end, [":".join(map(str, key)) for key in keys]))
             await connection.execute(NOTIFY, f"{','.join(names)} {end}")
         for lease in group:
             lease.position = end
             self._positions.advance(lease.name, end)
         if self._cache is not None:
-            for kind, keys in changed:
+            for kind, keys in changed.items():
                 await self._cache.changed(kind, keys, end)
         return True

@@ -16,7 +16,7 @@ COPIED_FROM_ROWS = 200
 are: that is one statement, and the table and its indexes do not grow."""
 
 COLUMN_TYPES = """SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type
-    FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped"""
+    FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"""
 _JSON = ("json", "jsonb")
 
 

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     feed_listeners: Annotated[int, Field(ge=0)] = 10_000
     request_body_limit_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576
     state_cache_streams: Annotated[int, Field(ge=0)] = 50_000
+    near_cache_mb: Annotated[int, Field(ge=0, le=100_000)] = 64
     key_prefix: Annotated[str, Field(min_length=1)] = "daybook:"
     metrics_token: SecretStr | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"

@@ -2,27 +2,37 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import structlog
 
+from infrastructure.near_cache import NearCache
 from infrastructure.positions import Positions
 
 CHANNEL = "daybook"
 RECONNECT_S = 0.5
 CHECK_EVERY_S = 5.0
+IDENTITIES_BYTES_MAX = 7_500
+
+_POSITIONS = "SELECT name, position FROM projections"
 
 log = structlog.get_logger(__name__)
 
 
-async def listen(connect: Callable[[], Awaitable[asyncpg.Connection]], positions: Positions) -> None:
-    """Until cancelled. A lost wake-up costs its reader a poll, never more, so nothing is caught up here."""
+async def listen(
+    connect: Callable[[], Awaitable[asyncpg.Connection]], positions: Positions, near: NearCache | None = None
+) -> None:
+    """Until cancelled. A lost wake-up costs its reader a poll, never more, so nothing is caught up here.
+
+    What is kept `near` is let go when the connection is lost, since changes may be missed."""
+    near = near or NearCache(0)
     while True:
         connection: asyncpg.Connection | None = None
         try:
             connection = await connect()
-            await connection.add_listener(CHANNEL, lambda *heard: _heard(positions, str(heard[3])))
+            await connection.add_listener(CHANNEL, lambda *heard: _heard(positions, near, str(heard[3])))
+            near.began({row["name"]: row["position"] for row in await connection.fetch(_POSITIONS)})
             while True:
                 await asyncio.sleep(CHECK_EVERY_S)
                 await connection.execute("SELECT 1")
@@ -30,13 +40,28 @@ async def listen(connect: Callable[[], Awaitable[asyncpg.Connection]], positions
             log.warning("listening_interrupted", error=str(error))
             await asyncio.sleep(RECONNECT_S)
         finally:
+            near.lost()
             if connection is not None:
                 with contextlib.suppress(Exception):
                     await connection.close(timeout=1)
 
 
-def _heard(positions: Positions, payload: str) -> None:
-    """`head 123`, or names of projections and the position they have reached: `order_summary,sale 123`."""
+def _heard(positions: Positions, near: NearCache, payload: str) -> None:
+    """`head 123`, or names of projections and the position they have reached: `order_summary,sale 123`.
+
+    Before that, what changes there: `!product 123 prd_a prd_b`, without identities everything of that kind."""
+    if payload.startswith("!"):
+        kind, position, *identities = payload[1:].split(" ")
+        near.changed(kind, int(position), identities)
+        return
     names, _, position = payload.rpartition(" ")
     for name in names.split(","):
+        near.reached(name, int(position))
         positions.advance(name, int(position))
+
+
+def change_payload(kind: str, position: int, identities: Sequence[str]) -> str:
+    """As `_heard` reads it. A payload may have 8,000 bytes; of very many it is said that all have changed."""
+    if sum(map(len, identities)) + len(identities) > IDENTITIES_BYTES_MAX:
+        return f"!{kind} {position}"
+    return " ".join([f"!{kind} {position}", *identities])

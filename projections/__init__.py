@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from projections.availability import availability
 from projections.cart import cart
 from projections.category import category
+from projections.listing import listing
+from projections.listing_price import listing_price
 from projections.order_summary import order_summary
 from projections.product import product
 from projections.projection import Projection
@@ -14,8 +17,11 @@ from projections.user_account import user_account
 from projections.wishlist import wishlist
 
 PROJECTIONS: tuple[Projection[Any], ...] = (
+    availability,
     cart,
     category,
+    listing,
+    listing_price,
     order_summary,
     product,
     sale,

@@ -33,5 +33,11 @@ def evolve(row: CategoryRow | None, fact: Fact[CategoryEvent], key: Key) -> Cate
 
 
 category = Projection(
-    "category", CategoryRow, ("category_id",), get_args(CategoryEvent), lambda event: [(event.category_id,)], evolve
+    "category",
+    CategoryRow,
+    ("category_id",),
+    get_args(CategoryEvent),
+    lambda event: [(event.category_id,)],
+    evolve,
+    listed_as="products",
 )

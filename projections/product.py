@@ -93,4 +93,5 @@ product = Projection(
     lambda event: [(event.product_id,)],
     evolve,
     cached_as="product",
+    listed_as="products",
 )

@@ -32,3 +32,7 @@ class Projection(Generic[R]):
     """The kind of Redis entry that stands for a row, if rows are cached: `product` for `product:{id}`."""
     cached_key: Callable[[Key], Key] = lambda key: key
     """What stands behind the kind, where that is not the row's key: `user:{id}:cart`."""
+    listed_as: str | None = None
+    """The kind of lists that show these rows, if lists are cached: `products` for `products:list:{filters}`."""
+    shown: Callable[[R], Any] | None = None
+    """The part of a row that such lists rest on, if it is not all of it: what else changes does not concern them."""

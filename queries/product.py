@@ -5,28 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from queries.rows import Listing, Money, Rows
+from queries.rows import Money, Rows
 
-_COLUMNS = (
+COLUMNS = (
     "product_id, slug, name, description, category_id, status, attributes::text, variants::text, created_at, version"
 )
 
-BY_ID = f"SELECT {_COLUMNS} FROM product WHERE product_id = $1"
-BY_SLUG = f"SELECT {_COLUMNS} FROM product WHERE slug = $1"
-PRODUCTS = Listing(
-    _COLUMNS,
-    "product",
-    {"product_id": "text"},  # ids sort by the time of their making, so the newest come first
-    descending=True,
-    filters={
-        "status": "status = {}",
-        "category": """category_id IN (
-            WITH RECURSIVE below AS (
-                SELECT category_id FROM category WHERE {} IN (category_id, slug)
-                UNION SELECT c.category_id FROM category c JOIN below b ON c.parent_id = b.category_id
-            ) SELECT category_id FROM below)""",
-    },
-)
+BY_ID = f"SELECT {COLUMNS} FROM product WHERE product_id = $1"
+BY_SLUG = f"SELECT {COLUMNS} FROM product WHERE slug = $1"
 
 
 @dataclass(frozen=True, slots=True)

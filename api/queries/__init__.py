@@ -1,8 +1,23 @@
 """The routers of the read side: each endpoint asks the read tables, or the book itself."""
 
-from api.queries import admin, audit, cart, catalog, events, locations, me, orders, prices, reports, stock, wishlist
+from api.queries import (
+    admin,
+    audit,
+    cart,
+    catalog,
+    events,
+    listing,
+    locations,
+    me,
+    orders,
+    prices,
+    reports,
+    stock,
+    wishlist,
+)
 
 ROUTERS = (
+    listing.router,
     catalog.router,
     prices.router,
     stock.router,

@@ -1,35 +1,23 @@
 """The catalog as shoppers see it, and to staff also what is not on sale."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, TypeAdapter
 
-from api.paging import Listed, Page
+from api import warm
 from api.problems import Problem
-from api.queries.routing import page_of, query_router, shown
+from api.queries.routing import query_router, shown
 from api.reading import Read
 from api.security import Principal, Visitor
+from infrastructure.answers import Answer, Subject
 from queries import category, product
 from queries.category import Category
-from queries.product import PRODUCTS, Product
+from queries.product import Product
 
 router = query_router("/v1", "catalog")
 
 IdOrSlug = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,100}$", description="Its id or its slug.", examples=["mug"])]
-CategoryFilter = Annotated[
-    str | None,
-    Query(
-        alias="filter[category]",
-        pattern=r"^[a-z0-9_-]{1,100}$",
-        description="Id or slug of a category: its products and those of all categories below it.",
-    ),
-]
-StatusFilter = Annotated[
-    Literal["draft", "active", "archived"] | None,
-    Query(alias="filter[status]", description="For staff; shoppers see what is active."),
-]
-
 _JSON = TypeAdapter(Product)
 
 CATEGORY = {"category_id": "cat_01h455vb4pex5vsknk084sn02q", "slug": "kitchen", "name": "Kitchen", "parent_id": None}
@@ -51,30 +39,19 @@ class Tree(BaseModel):
     data: list[Category]
 
 
-@router.get("/products", responses=shown(page_of(PRODUCT)))
-async def list_products(
-    read: Read, page: Listed, visitor: Visitor, in_category: CategoryFilter = None, status: StatusFilter = None
-) -> Page[Product]:
-    """Products, newest first."""
-    if not _is_staff(visitor):
-        if status not in (None, "active"):
-            raise Problem(403, "forbidden", "Only staff see what is not on sale.")
-        status = "active"
-    await read.seen("product", "category")
-    filters = {"status": status, "category": in_category}
-    return await page(PRODUCTS, filters, product.from_row, caller=status or "staff")
-
-
 @router.get("/products/{id_or_slug}", response_model=Product, responses=shown(PRODUCT))
 async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Response:
     """One product with its variants and prices. `If-None-Match` with an earlier answer's `ETag` saves a repetition."""
-    entry = await _entry(id_or_slug, read)
+    product_id, (position, entry, good_for_s) = await _entry(id_or_slug, read)
     if entry is None:
         raise _not_found("product", id_or_slug)
     head, _, body = entry.partition(b"\n")
-    version, status = head.split()
-    if status != b"active" and not _is_staff(visitor):
+    version, status = head.decode().split()
+    if status != "active" and not _is_staff(visitor):
         raise _not_found("product", id_or_slug)
+    read.stands_for(position)
+    if status == "active" and visitor is None:
+        warm.keep(read, _subject(product_id), position, f'"{version}"', body, good_for_s)
     return read.not_modified() if read.tagged(int(version)) else read.answer(body)
 
 
@@ -96,23 +73,29 @@ async def get_category(id_or_slug: IdOrSlug, read: Read) -> Category:
     return found
 
 
-async def _entry(id_or_slug: str, read: Read) -> bytes | None:
-    """The product as the cache keeps it: a line with version and status, then the answer's bytes.
+async def _entry(id_or_slug: str, read: Read) -> tuple[str, Answer]:
+    """The product's id, and the product as the cache keeps it: a line with version and status, then the bytes.
 
-    Only ids are cached, since it is by them that the projector says what has changed."""
-    cache, reached = read.shop.cache, await read.seen("product")
+    Redis knows only ids, since it is by them that the projector says what has changed."""
+    reached, product_id = await read.seen("product"), id_or_slug
+
+    async def fetched() -> tuple[int, bytes | None]:
+        nonlocal product_id
+        found = await product.product(read.shop.pool, id_or_slug)
+        if found is None:
+            return reached, None
+        product_id = found.product_id
+        return reached, f"{found.version} {found.status}\n".encode() + _JSON.dump_json(found)
+
     if id_or_slug.startswith("prd_"):
-        held = await cache.get("product", id_or_slug, at_least=read.min_position)
-        if held is not None:
-            position, body = held
-            read.stands_for(position)
-            return body
-    found = await product.product(read.shop.pool, id_or_slug)
-    if found is None:
-        return None
-    entry = f"{found.version} {found.status}\n".encode() + _JSON.dump_json(found)
-    await cache.put("product", found.product_id, reached, entry)
-    return entry
+        answer = await read.shop.answers.get(_subject(id_or_slug), fetched, at_least=read.min_position)
+    else:
+        answer = Answer(*await fetched())
+    return product_id, answer
+
+
+def _subject(product_id: str) -> Subject:
+    return Subject("product", product_id, ("product",), "product", product_id)
 
 
 def _is_staff(visitor: Principal | None) -> bool:

@@ -1,0 +1,122 @@
+"""Answers for guests that are in memory go out before anything else is looked at; all others take the long way.
+
+What is kept is what the long way has answered, for the same path and query, to someone who was nobody in particular.
+So there is nothing to check here but what the request adds: what it knows already, and how far it wants to see.
+They are counted like all others, and have a line in the log only where it tells everything (`debug`).
+"""
+
+import gzip
+import logging
+from types import SimpleNamespace
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.edge import request_id_of
+from api.reading import Reading
+from api.wiring import Shop
+from infrastructure.answers import Subject
+from infrastructure.near_cache import NearAnswer
+
+PREFIX = "/v1/products"
+COMPRESSED_FROM_BYTES = 1_000
+COMPRESSION = 6
+log = logging.getLogger("daybook.request")
+
+_JSON = (b"content-type", b"application/json")
+_VARY = (b"vary", b"Accept-Encoding")
+_GZIP = (b"content-encoding", b"gzip")
+
+
+class Warm:
+    """Pure ASGI."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX):
+            asked = _asked(scope)
+            if asked is not None:
+                at_least, known, takes_gzip = asked
+                shop: Shop = scope["app"].state.shop
+                found = shop.near.find((scope["path"], scope["query_string"]), at_least)
+                if found is not None:
+                    position, answer = found
+                    shop.metrics.cache_read(answer.kind, "near")
+                    scope["route"] = _ROUTES[answer.route]
+                    request_id = request_id_of(scope["headers"])
+                    if log.isEnabledFor(logging.DEBUG):
+                        log.debug("answered %s from memory, request %s", scope["path"], request_id)
+                    await _sent(
+                        send, answer, position, request_id, known=_knows(known, answer.etag), takes_gzip=takes_gzip
+                    )
+                    return
+        await self._app(scope, receive, send)
+
+
+def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes, good_for_s: float) -> None:
+    """Keep what a guest is answered for the next one who asks the same."""
+    scope = read.request.scope
+    link = read.headers.get("link")
+    gzipped = gzip.compress(body, COMPRESSION, mtime=0) if len(body) >= COMPRESSED_FROM_BYTES else None
+    answer = NearAnswer(
+        subject.changes_of,
+        subject.changes,
+        scope["route"].path,
+        position,
+        tuple(subject.projections),
+        etag.encode(),
+        [_JSON, (b"etag", etag.encode()), *([(b"link", link.encode())] if link else [])],
+        body,
+        gzipped,
+    )
+    _ROUTES.setdefault(answer.route, SimpleNamespace(path=answer.route))
+    read.shop.near.keep((scope["path"], scope["query_string"]), answer, good_for_s)
+
+
+_ROUTES: dict[str, SimpleNamespace] = {}
+"""By template, for those who count requests by route."""
+
+
+def _asked(scope: Scope) -> tuple[int, bytes, bool] | None:
+    """From which position on, what is known already, and whether gzip is welcome. None: that is for the long way."""
+    at_least, known, takes_gzip = 0, b"", False
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return None
+        if name == b"min-position":
+            if not value.isdigit() or len(value) > 18:
+                return None
+            at_least = int(value)
+        elif name == b"if-none-match":
+            known += b"," + value
+        elif name == b"accept-encoding":
+            takes_gzip = b"gzip" in value
+    return at_least, known, takes_gzip
+
+
+def _knows(known: bytes, etag: bytes) -> bool:
+    if not known:
+        return False
+    tags = [tag.strip().removeprefix(b"W/") for tag in known.split(b",")]
+    return etag in tags or known.strip(b", ") == b"*"
+
+
+async def _sent(
+    send: Send, answer: NearAnswer, position: int, request_id: str, *, known: bool, takes_gzip: bool
+) -> None:
+    own = [(b"projection-position", str(position).encode()), (b"request-id", request_id.encode())]
+    headers = [*answer.headers, *own]
+    body = answer.body
+    if known:
+        await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    if answer.gzipped is not None:
+        headers.append(_VARY)
+        if takes_gzip:
+            body = answer.gzipped
+            headers.append(_GZIP)
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

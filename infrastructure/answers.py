@@ -1,0 +1,93 @@
+"""Answers through the cache: whoever comes first to a cold one fetches it, and the others wait for that one.
+
+An answer from Redis is good while nothing that it rests on has changed since the position it was read at. Who asks
+for a certain position gets none that is older: either we have heard of all changes up to there, or it was read there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from infrastructure.cache import TTL_S, RedisCache
+from infrastructure.near_cache import NearCache
+
+Make = Callable[[], Awaitable[tuple[int, bytes | None]]]
+"""Reads the tables: the position they were at before, and the bytes, or None if there is no such thing."""
+
+OTHERS_TURN_S = 1.0
+"""So long we wait for another process that is fetching the same; a fetch that takes longer is nobody's to wait for."""
+LOOK_AGAIN_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an answer is, and what it rests on: it is dropped when `changes` of the `changes_of` kind are."""
+
+    kind: str
+    identity: str
+    projections: Sequence[str]
+    changes_of: str
+    changes: str
+
+
+class Answer(NamedTuple):
+    """The bytes, the position they stand for, and for how many seconds they may be kept."""
+
+    position: int
+    body: bytes | None
+    good_for_s: float = TTL_S
+
+
+class Answers:
+    def __init__(self, cache: RedisCache, near: NearCache) -> None:
+        self._cache, self._near = cache, near
+        self._fetching: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+
+    async def get(self, subject: Subject, make: Make, *, at_least: int = 0) -> Answer:
+        """An answer that stands for `at_least` or more. Raises what `make` raises."""
+        key = subject.kind, subject.identity
+        task = self._fetching.get(key)
+        if task is None:
+            task = self._fetching[key] = asyncio.create_task(self._fetched(subject, make, at_least))
+            task.add_done_callback(lambda done: self._done(key, done))
+        try:
+            # Shielded: the first to ask may go away, and the others still wait.
+            answer = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                return Answer(*await make())
+            raise
+        return answer if answer.position >= at_least else Answer(*await make())
+
+    def _done(self, key: tuple[str, str], task: asyncio.Task[Answer]) -> None:
+        if self._fetching.get(key) is task:
+            del self._fetching[key]
+        if not task.cancelled():
+            task.exception()  # whoever waits raises it; nobody may be waiting any more
+
+    async def _fetched(self, subject: Subject, make: Make, at_least: int) -> Answer:
+        held, turn = await self._look(subject, at_least)
+        deadline = asyncio.get_running_loop().time() + OTHERS_TURN_S
+        while held is None and turn is None and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            held, turn = await self._look(subject, at_least)
+        if held is not None:
+            return held
+        position, body = await make()
+        if body is not None:
+            await self._cache.put(subject.kind, subject.identity, position, body, turn or "")
+        return Answer(position, body)
+
+    async def _look(self, subject: Subject, at_least: int) -> tuple[Answer | None, str | None]:
+        """What Redis holds, if it is good; and as far as we have heard of everything, it stands for that."""
+        changed = subject.changes_of, subject.changes
+        held, turn = await self._cache.look(subject.kind, subject.identity, changed, OTHERS_TURN_S)
+        if held is None:
+            return None, turn
+        position = held.position
+        if self._near.is_current(*changed, position):
+            position = max(position, self._near.heard(subject.projections))
+        elif self._near.listening:  # we have heard of a change, even if Redis could not be told
+            return None, ""
+        return (Answer(position, held.body, held.good_for_s), None) if position >= at_least else (None, "")
