@@ -2,13 +2,14 @@
 
 from typing import Any, get_args
 
-from commands import cart, category, checkout, claim, operations, order, product, stock, user
+from commands import cart, category, checkout, claim, operations, order, pricing, product, stock, user
 from commands.cart import CartCommand
 from commands.category import CategoryCommand
 from commands.checkout import CheckoutCommand
 from commands.decider import Decide, Fold
 from commands.operations import OperationsCommand
 from commands.order import OrderCommand
+from commands.pricing import PricingCommand
 from commands.product import ProductCommand
 from commands.stock import StockCommand
 from commands.user import UserCommand
@@ -19,6 +20,7 @@ Command = (
     | CheckoutCommand
     | OperationsCommand
     | OrderCommand
+    | PricingCommand
     | ProductCommand
     | StockCommand
     | UserCommand
@@ -32,6 +34,7 @@ DECIDERS: dict[type, Decide] = {
         (CheckoutCommand, checkout.decide),
         (OperationsCommand, operations.decide),
         (OrderCommand, order.decide),
+        (PricingCommand, pricing.decide),
         (ProductCommand, product.decide),
         (StockCommand, stock.decide),
         (UserCommand, user.decide),

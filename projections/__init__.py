@@ -5,7 +5,9 @@ from typing import Any
 from projections.cart import cart
 from projections.category import category
 from projections.order_summary import order_summary
+from projections.price_schedule import price_schedule
 from projections.product import product
+from projections.product_link import product_link
 from projections.projection import Projection
 from projections.sale import sale
 from projections.sale_line import sale_line
@@ -16,7 +18,9 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     cart,
     category,
     order_summary,
+    price_schedule,
     product,
+    product_link,
     sale,
     sale_line,
     stock_level,

@@ -1,5 +1,14 @@
 """The routers of the write side: each endpoint takes a command, hands it over, answers."""
 
-from api.commands import auth, cart, catalog, operations, orders, stock
+from api.commands import auth, cart, catalog, categories, operations, orders, prices, stock
 
-ROUTERS = (auth.router, catalog.router, stock.router, cart.router, orders.router, operations.router)
+ROUTERS = (
+    auth.router,
+    catalog.router,
+    categories.router,
+    prices.router,
+    stock.router,
+    cart.router,
+    orders.router,
+    operations.router,
+)

@@ -9,7 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from commands import DECIDERS, Command
 from commands.cart import MAX_QUANTITY, AddToCart, ChangeCartLine, ClearCart, RemoveFromCart, carts
-from commands.category import CreateCategory, RemoveCategory, RenameCategory
+from commands.category import (
+    CreateCategory,
+    DeclareAttributes,
+    MoveCategory,
+    RemoveCategory,
+    RenameCategory,
+    categories,
+)
 from commands.checkout import PlaceOrder, RecordSale
 from commands.claim import claims, sku_name
 from commands.operations import SkipFact
@@ -27,21 +34,24 @@ from commands.order import (
     Status,
     orders,
 )
+from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
     AddVariant,
     ArchiveProduct,
     ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
+    UnpublishProduct,
     products,
 )
 from commands.rejections import Rejected
 from commands.stock import AdjustStock, ReceiveStock, stocks
 from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
 from events import Event
-from events.values import CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.values import Attribute, CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
 from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LATER, MUG, NOON, SMALL, eur, filled_cart, stocked
 from tests.unit.shop import Shop, given
 
@@ -76,12 +86,19 @@ REST: list[Command] = [
     *(CreateCategory(id_, slug, "Name", parent) for id_ in CATEGORIES for slug in "ab" for parent in (None, KITCHEN)),
     *(RenameCategory(id_, "Other name") for id_ in CATEGORIES),
     *(RemoveCategory(id_) for id_ in CATEGORIES),
+    *(MoveCategory(id_, parent) for id_ in CATEGORIES for parent in (None, *CATEGORIES)),
+    *(DeclareAttributes(id_, declared) for id_ in CATEGORIES for declared in ((), (Attribute("size", "number"),))),
     *(CreateProduct(id_, slug, "Name", KITCHEN) for id_ in PRODUCTS for slug in "ab"),
     *(DescribeProduct(id_, category_id=category_id) for id_ in PRODUCTS for category_id in CATEGORIES),
+    *(DescribeProduct(id_, attributes={"size": size}) for id_ in PRODUCTS for size in (4, "four")),
+    *(ChangeSlug(id_, slug) for id_ in PRODUCTS for slug in "abc"),
     *(AddVariant(id_, sku, eur(7)) for id_ in PRODUCTS for sku in SKUS),
     *(ChangeVariant(sku, {"size": "new"}) for sku in SKUS),
     *(ChangePrice(sku, Money(9, currency)) for sku in SKUS for currency in ("EUR", "USD")),
-    *(kind(id_) for id_ in PRODUCTS for kind in (PublishProduct, PublishProduct, ArchiveProduct)),
+    *(kind(id_) for id_ in PRODUCTS for kind in (PublishProduct, PublishProduct, UnpublishProduct, ArchiveProduct)),
+    *(SchedulePrice(SMALL, name, eur(5), NOON, end, NOON - timedelta(1)) for name in "ab" for end in (None, LATER)),
+    *(KeepPriceSchedule(MUG, SMALL, name, now) for name in "ab" for now in (NOON, LATER)),
+    *(CancelPriceSchedule(SMALL, name) for name in "ab"),
     *(RegisterUser(user, "who@example.org") for user in (ANN, UserId("usr_bob"))),
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),
     *(SkipFact("sale", key, 7, "a typing error") for key in "ab"),
@@ -125,6 +142,20 @@ class AnyShop(RuleBasedStateMachine):
             stock = self.shop(stocks(sku, "main"))
             assert 0 <= stock.reserved <= stock.on_hand
             assert stock.reserved == sum(order.quantities.get(sku, 0) for order in open_orders)
+
+    @invariant()
+    def the_tree_of_categories_has_no_cycles(self) -> None:
+        for category_id in CATEGORIES:
+            at: CategoryId | None = category_id
+            for _ in CATEGORIES:
+                at = None if at is None else self.shop(categories(at)).parent_id
+            assert at is None
+
+    @invariant()
+    def one_scheduled_price_runs_at_a_time(self) -> None:
+        for variant in self.shop(products(MUG)).variants.values():
+            running = [schedule for schedule in variant.schedules.values() if schedule.running]
+            assert [variant.prices[each.price.currency] for each in running] == [each.price for each in running[:1]]
 
     @invariant()
     def names_have_one_owner(self) -> None:

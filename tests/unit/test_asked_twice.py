@@ -4,7 +4,7 @@ import pytest
 
 from commands import DECIDERS, Command
 from commands.cart import AddToCart, ChangeCartLine, ClearCart, RemoveFromCart
-from commands.category import CreateCategory, RemoveCategory, RenameCategory
+from commands.category import CreateCategory, DeclareAttributes, MoveCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder, RecordSale
 from commands.handler import Handler, Once
 from commands.operations import SkipFact
@@ -18,14 +18,17 @@ from commands.order import (
     RecordRefund,
     ShipOrder,
 )
+from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
     AddVariant,
     ArchiveProduct,
     ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
+    UnpublishProduct,
 )
 from commands.stock import AdjustStock, ReceiveStock
 from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
@@ -36,6 +39,8 @@ from infrastructure.memory_store import MemoryEventStore
 from tests.unit.pasts import (
     ANN,
     CART,
+    COLOR,
+    CUPS,
     KITCHEN,
     LATER,
     LINES,
@@ -47,6 +52,7 @@ from tests.unit.pasts import (
     TOTAL,
     cancelled,
     catalog,
+    cups_category,
     draft,
     eur,
     filled_cart,
@@ -55,6 +61,7 @@ from tests.unit.pasts import (
     placed,
     registered,
     requested,
+    scheduled,
     shipped,
     stocked,
     variants,
@@ -72,6 +79,8 @@ BY_THEMSELVES: dict[type, Story] = {
         ((), CreateCategory(KITCHEN, "kitchen", "Kitchen")),
         (kitchen, RenameCategory(KITCHEN, "At table")),
         (kitchen, RemoveCategory(KITCHEN)),
+        ((*kitchen, cups_category), MoveCategory(CUPS, None)),
+        (kitchen, DeclareAttributes(KITCHEN, (COLOR,))),
         (kitchen, CreateProduct(MUG, "mug", "Mug", KITCHEN)),
         (draft, DescribeProduct(MUG, name="Big mug")),
         (draft, AddVariant(MUG, SMALL, eur(700))),
@@ -79,6 +88,11 @@ BY_THEMSELVES: dict[type, Story] = {
         (catalog, ChangePrice(SMALL, eur(800))),
         ((*draft, *variants), PublishProduct(MUG)),
         (catalog, ArchiveProduct(MUG)),
+        (catalog, UnpublishProduct(MUG)),
+        (draft, ChangeSlug(MUG, "big-mug")),
+        (catalog, SchedulePrice(SMALL, "psc_1", eur(500), NOON, LATER, NOON)),
+        ((*catalog, scheduled), KeepPriceSchedule(MUG, SMALL, "psc_1", NOON)),
+        ((*catalog, scheduled), CancelPriceSchedule(SMALL, "psc_1")),
         ((*stocked, *filled_cart), PlaceOrder(ORDER, ANN, CART, "EUR", NOON)),
         (stocked, RecordSale(ORDER, ANN, LINES)),
         (placed, PayOrder(ORDER, PAYMENT, "tok")),
