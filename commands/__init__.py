@@ -2,8 +2,9 @@
 
 from typing import Any, get_args
 
-from commands import cart, category, checkout, claim, operations, order, pricing, product, stock, user
+from commands import cart, catalog_row, category, checkout, claim, operations, order, pricing, product, stock, user
 from commands.cart import CartCommand
+from commands.catalog_row import PutCatalogRow
 from commands.category import CategoryCommand
 from commands.checkout import CheckoutCommand
 from commands.decider import Decide, Fold
@@ -22,6 +23,7 @@ Command = (
     | OrderCommand
     | PricingCommand
     | ProductCommand
+    | PutCatalogRow
     | StockCommand
     | UserCommand
 )
@@ -36,6 +38,7 @@ DECIDERS: dict[type, Decide] = {
         (OrderCommand, order.decide),
         (PricingCommand, pricing.decide),
         (ProductCommand, product.decide),
+        (PutCatalogRow, catalog_row.decide),
         (StockCommand, stock.decide),
         (UserCommand, user.decide),
     )

@@ -30,6 +30,7 @@ READ_EXCEPT = f"""SELECT {COLUMNS} FROM facts
     WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) ORDER BY position LIMIT $2"""
 RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
 HEAD_POSITION = "SELECT position FROM head"
+HEAD_FOR_ALL = "SELECT stream, position FROM head, unnest($1::text[]) AS wanted (stream)"
 MAX_POSITION = 2**63 - 1
 
 
@@ -41,7 +42,10 @@ class PostgresEventStore:
         self._committer = committer
         self._positions = positions
         self._mapper = FactMapper()
+        # Hundreds may ask at once: those who find nothing to do, and those who are refused.
         self._reader = StreamReader(pool, READ_STREAMS)
+        self._versions = StreamReader(pool, VERSIONS)
+        self._head = StreamReader(pool, HEAD_FOR_ALL)
 
     async def append(self, append: Append) -> Appended:
         try:
@@ -56,7 +60,7 @@ class PostgresEventStore:
         return [self._recorded(row) for row in await self._reader.rows(streams)]
 
     async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
-        rows = await self._pool.fetch(VERSIONS, list(streams))
+        rows = await self._versions.rows(streams)
         return {stream: version or 0 for stream, version in rows}
 
     async def read_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[Recorded]:
@@ -89,7 +93,7 @@ class PostgresEventStore:
         return known, Appended(row["position"], row["recorded_at"], replayed=known)
 
     async def head(self) -> int:
-        position: int = await self._pool.fetchval(HEAD_POSITION)
+        position: int = (await self._head.rows([HEAD]))[0]["position"]
         self._positions.advance(HEAD, position)
         return position
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from api.cli import (
     bench,
+    catalog,
     demo,
     events,
     importing,
@@ -42,6 +43,7 @@ app.command()(openapi.openapi)
 app.command()(bench.bench)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(importing.app, name="import")
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(replay.app, name="replay")
 app.add_typer(events.app, name="events")
 app.add_typer(projections.app, name="projections")

@@ -1,8 +1,9 @@
 """The routers of the read side: each endpoint asks the read tables, or the book itself."""
 
-from api.queries import admin, audit, cart, catalog, events, me, orders, prices, reports, stock
+from api.queries import admin, audit, cart, catalog, catalog_export, events, me, orders, prices, reports, stock
 
 ROUTERS = (
+    catalog_export.router,  # before the catalog, where `export` would be a slug
     catalog.router,
     prices.router,
     stock.router,

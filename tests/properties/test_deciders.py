@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from commands import DECIDERS, Command
 from commands.cart import MAX_QUANTITY, AddToCart, ChangeCartLine, ClearCart, RemoveFromCart, carts
+from commands.catalog_row import PutCatalogRow
 from commands.category import (
     CreateCategory,
     DeclareAttributes,
@@ -98,6 +99,13 @@ REST: list[Command] = [
     *(kind(id_) for id_ in PRODUCTS for kind in (PublishProduct, PublishProduct, UnpublishProduct, ArchiveProduct)),
     *(SchedulePrice(SMALL, name, eur(5), NOON, end, NOON - timedelta(1)) for name in "ab" for end in (None, LATER)),
     *(KeepPriceSchedule(MUG, SMALL, name, now) for name in "ab" for now in (NOON, LATER)),
+    *(
+        PutCatalogRow(id_, slug, "Row", None, CATEGORIES[0], status, sku=sku, price=price)
+        for id_ in PRODUCTS
+        for slug in ("a", None)
+        for status in ("active", "draft")
+        for sku, price in ((None, None), (SMALL, eur(6)), (SKUS[2], eur(6)))
+    ),
     *(CancelPriceSchedule(SMALL, name) for name in "ab"),
     *(RegisterUser(user, "who@example.org") for user in (ANN, UserId("usr_bob"))),
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),

@@ -4,6 +4,7 @@ import pytest
 
 from commands import DECIDERS, Command
 from commands.cart import AddToCart, ChangeCartLine, ClearCart, RemoveFromCart
+from commands.catalog_row import PutCatalogRow
 from commands.category import CreateCategory, DeclareAttributes, MoveCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder, RecordSale
 from commands.handler import Handler, Once
@@ -89,6 +90,7 @@ BY_THEMSELVES: dict[type, Story] = {
         ((*draft, *variants), PublishProduct(MUG)),
         (catalog, ArchiveProduct(MUG)),
         (catalog, UnpublishProduct(MUG)),
+        (kitchen, PutCatalogRow(MUG, "mug", "Mug", "", "kitchen", "active", sku=SMALL, price=eur(700))),
         (draft, ChangeSlug(MUG, "big-mug")),
         (catalog, SchedulePrice(SMALL, "psc_1", eur(500), NOON, LATER, NOON)),
         ((*catalog, scheduled), KeepPriceSchedule(MUG, SMALL, "psc_1", NOON)),
