@@ -47,6 +47,7 @@ COLUMNS = (
 GROUPS = ("attributes", "options")
 ROWS_AT_ONCE = 512
 MAX_LINE_BYTES = 1_000_000
+MAX_RECORDS_BYTES = 8_000_000
 
 _Minor = Annotated[int, Field(ge=0, le=MAX_PRICE_MINOR)]
 _BOM = b"\xef\xbb\xbf"
@@ -112,25 +113,38 @@ async def _ndjson_groups(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[Row
 
 async def _csv_groups(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[Row | RowError]]:
     header: Sequence[str] | None = None
-    kept: list[bytes] = []
-    first, quotes, size = 1, 0, 0
     delimiter = ","
-    async for number, lines in _lines(chunks):
-        for offset, line in enumerate(lines):
-            kept.append(line)
-            quotes, size = quotes + line.count(b'"'), size + len(line)
-            if quotes % 2:  # a line may end inside a cell
-                if size > 8 * MAX_LINE_BYTES:
+    async for first, lines in _whole_records(chunks):
+        if header is None:
+            delimiter = ";" if b";" in lines[0] and b"," not in lines[0] else ","
+            header = _header(lines, delimiter)
+        else:
+            yield list(_records(lines, first, header, delimiter))
+
+
+async def _whole_records(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """First the lines of the header, then those of some hundred records at a time: a line may end inside a cell.
+
+    Raises Unreadable, once all that came before has been told."""
+    kept: list[bytes] = []
+    first, quotes, size, wanted = 1, 0, 0, 1
+    end: Unreadable | None = None
+    try:
+        async for number, lines in _lines(chunks):
+            for offset, line in enumerate(lines):
+                kept.append(line)
+                quotes, size = quotes + line.count(b'"'), size + len(line)
+                if quotes % 2 and size > MAX_RECORDS_BYTES:
                     raise Unreadable(first, "quote_not_closed", "a quote is opened here or below and never closed")
-            elif header is None or len(kept) >= ROWS_AT_ONCE:
-                if header is None:
-                    delimiter = ";" if b";" in line and b"," not in line else ","
-                    header = _header(kept, delimiter)
-                else:
-                    yield list(_records(kept, first, header, delimiter))
-                kept, first, quotes, size = [], number + offset + 1, 0, 0
-    if kept and header is not None:
-        yield list(_records(kept, first, header, delimiter))
+                if quotes % 2 == 0 and len(kept) >= wanted:
+                    yield first, kept
+                    kept, first, quotes, size, wanted = [], number + offset + 1, 0, 0, ROWS_AT_ONCE
+    except Unreadable as unreadable:
+        end = unreadable
+    if kept and (end is None or quotes % 2 == 0):
+        yield first, kept
+    if end is not None:
+        raise end
 
 
 def _header(lines: Sequence[bytes], delimiter: str) -> Sequence[str]:
@@ -246,12 +260,12 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, list[
     rest, number = b"", 1
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
-            raise Unreadable(number + len(lines), "line_too_long", f"has more than {MAX_LINE_BYTES:,} bytes")
         if lines:
             if number == 1:
                 lines[0] = lines[0].removeprefix(_BOM)
             yield number, [line + b"\n" for line in lines]
             number += len(lines)
+        if len(rest) > MAX_LINE_BYTES:
+            raise Unreadable(number, "line_too_long", f"has more than {MAX_LINE_BYTES:,} bytes")
     if rest:
         yield number, [rest]

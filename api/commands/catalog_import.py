@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from api.catalog_import import Progress, Tally, import_table, rehearsing
 from api.catalog_table import COLUMNS, RowError, Unreadable
@@ -61,6 +61,26 @@ class ImportReport(BaseModel):
     stopped: RowProblem | None
 
 
+class Telling(Response):
+    """Lines that go out while the request's body is still coming in.
+
+    The framework's streaming response would read from the body meanwhile, to notice that the client has gone."""
+
+    media_type = NDJSON
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        # Not compressed: lines would wait for more of them.
+        super().__init__(headers={"Content-Encoding": "identity"})
+        del self.headers["Content-Length"]
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for line in self._lines:
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
 @router.post(
     "/import",
     response_model=ImportReport,
@@ -90,9 +110,7 @@ async def import_products(
         raise Problem(415, "unsupported_media_type", f"Send {CSV} or {NDJSON}, with the columns {', '.join(COLUMNS)}.")
     progress = _import(request, handle, media_type, dry_run=dry_run)
     if chosen(request, (JSON, NDJSON)) == NDJSON:
-        # Not compressed: lines would wait for more of them.
-        headers = {"Content-Encoding": "identity"}
-        return StreamingResponse(_told(progress, dry_run=dry_run), headers=headers, media_type=NDJSON)
+        return Telling(_told(progress, dry_run=dry_run))
     try:
         return await _reported(progress, dry_run=dry_run)
     except ClientDisconnect:

@@ -81,8 +81,8 @@ def test_a_table_comes_in_and_goes_out(environment: Mapping[str, str], settings:
     in_shop(projected, settings)
     out = tmp_path / "out.csv"
     ran(environment, "export", str(out))
-    with out.open() as lines:
-        assert sorted(row["sku"] for row in csv.DictReader(lines)) == sorted(f"S-{n}" for n in range(20))
+    with out.open() as written:
+        assert sorted(row["sku"] for row in csv.DictReader(written)) == sorted(f"S-{n}" for n in range(20))
     lines = ran(environment, "export", "--format", "ndjson").splitlines()
     assert len(lines) == 20
     assert json.loads(lines[0])["price_minor"] == 100
