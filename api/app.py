@@ -15,6 +15,7 @@ from api.wiring import Shop, open_shop
 from infrastructure.settings import Settings
 
 VERSION = "0.1.0"
+STREAMED = frozenset({"/v1/products/import"})
 DESCRIPTION = """A headless shop that keeps a book of original entry: every change is a fact, and every figure can be
 traced to the facts behind it. Commands answer with `Commit-Position`; queries take `Min-Position` to read what was
 just written. Errors are `application/problem+json`. Amounts are integer minor units."""
@@ -38,7 +39,7 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     app.add_middleware(Heads)
-    app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes)
+    app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes, streamed=STREAMED)
     app.add_middleware(Warm)
     app.add_middleware(Watching)
     return app

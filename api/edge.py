@@ -1,8 +1,9 @@
 """What happens to every request before it reaches a router: its id, its size limit, its line in the log."""
 
+import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 from fastapi import Request
@@ -24,8 +25,9 @@ class _TooLarge(Exception):
 class Edge:
     """Pure ASGI, since it stands around every request, streams included."""
 
-    def __init__(self, app: ASGIApp, *, body_limit_bytes: int) -> None:
-        self._app, self._limit = app, body_limit_bytes
+    def __init__(self, app: ASGIApp, *, body_limit_bytes: int, streamed: Collection[str] = ()) -> None:
+        """`streamed` are paths whose bodies are read piece by piece, and so may be of any length."""
+        self._app, self._limit, self._streamed = app, body_limit_bytes, streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,14 +37,15 @@ class Edge:
         request_id = request_id_of(scope["headers"])
         scope["request_id"] = request_id
         started, status, sent, received = time.perf_counter(), 500, False, 0
-        too_large = _declared(headers.get(b"content-length", b"0")) > self._limit
+        limit = math.inf if scope["path"] in self._streamed else self._limit
+        too_large = _declared(headers.get(b"content-length", b"0")) > limit
 
         async def limited() -> Message:
             nonlocal received, too_large
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self._limit:
+                if received > limit:
                     too_large = True
                     raise _TooLarge
             return message

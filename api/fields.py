@@ -1,12 +1,12 @@
 """The types that requests are made of, with their limits: what passes here can be written down."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from events.values import CURRENCY_EXPONENTS, Address, CategoryId, Money, OrderId, ProductId, Sku, UserId
+from events.values import CURRENCY_EXPONENTS, Address, CategoryId, Media, Money, OrderId, ProductId, Sku, UserId
 
 MAX_PRICE_MINOR = 10_000_000_000
 MAX_UNITS = 1_000_000_000
@@ -54,6 +54,9 @@ AttributeValue = (
 AttributesField = Annotated[dict[AttributeName, AttributeValue], Field(max_length=50)]
 OptionsField = Annotated[dict[AttributeName, ShortText], Field(max_length=10)]
 
+TaxClass = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,29}$"), Field(examples=["standard"])]
+Weight = Annotated[int, Field(ge=0, le=MAX_UNITS, strict=True, description="Grams.", examples=[350])]
+
 OrderPath = Annotated[OrderId, Path(pattern=typeid("ord"))]
 ProductPath = Annotated[ProductId, Path(pattern=typeid("prd"))]
 CategoryPath = Annotated[CategoryId, Path(pattern=typeid("cat"))]
@@ -76,6 +79,20 @@ class MoneyField(Body):
 
     def value(self) -> Money:
         return Money(self.amount, self.currency)
+
+
+class MediaField(Body):
+    """A picture, film or document that lies elsewhere."""
+
+    url: Annotated[str, Field(pattern=r"^(https?:/)?/[!-~]+$", max_length=2_000, examples=["https://cdn.test/mug.jpg"])]
+    alt: ShortText = ""
+    kind: Literal["image", "video", "document", "model"] = "image"
+
+    def value(self) -> Media:
+        return Media(self.url, self.alt, self.kind)
+
+
+MediaList = Annotated[list[MediaField], Field(max_length=50)]
 
 
 class AddressField(Body):

@@ -19,6 +19,7 @@ from commands.decider import Ref
 from commands.handler import Done, Once
 from commands.rejections import VersionMismatch
 from events.store import Metadata
+from infrastructure.codec import decode_metadata
 
 Answer = Callable[[Done], Mapping[str, Any]]
 
@@ -117,10 +118,15 @@ class Handling:
         return int(match[1])
 
     async def _explained(self, mismatch: VersionMismatch, about: Ref[Any]) -> Problem:
-        """Say what the caller has not seen."""
+        """Say what the caller has not seen, since when, and by whom."""
         missed = await self.shop.store.stored_stream(about.stream, after=mismatch.details["expected_version"], limit=50)
         intervening = [
-            {"version": fact.originator_version, "type": fact.topic, "recorded_at": fact.recorded_at.isoformat()}
+            {
+                "version": fact.originator_version,
+                "type": fact.topic,
+                "at": fact.recorded_at.isoformat(),
+                "actor": decode_metadata(fact.metadata).actor,
+            }
             for fact in missed
         ]
         return Problem(412, mismatch.code, mismatch.detail, **mismatch.details, intervening_events=intervening)

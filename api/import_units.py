@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from commands import Command
+from commands.attributes import Attributes
 from commands.category import CreateCategory, categories
 from commands.checkout import RecordSale
 from commands.claim import claims, sku_name
 from commands.decider import Ref
 from commands.handler import Once
 from commands.order import CompleteOrder, RecordCapture, ShipOrder, orders
-from commands.product import AddVariant, Attributes, CreateProduct, PublishProduct, products
+from commands.product import AddVariant, CreateProduct, PublishProduct, products
 from commands.stock import ReceiveStock, stocks
 from commands.user import RegisterUser, users
 from events.values import DEFAULT_LOCATION, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from commands.handler import KeyInFlight, KeyReused
-from commands.rejections import LimitExceeded, NotFound, Rejected, VersionMismatch
+from commands.rejections import AttributesRefused, LimitExceeded, NotFound, Rejected, VersionMismatch
 from events.store import AppendRefused, Archive, PositionsArchived, StoreBusy, StreamArchived, Unacknowledged
 from infrastructure.database import BAD_INPUT, UNREACHABLE
 
@@ -21,8 +21,13 @@ RETRY_AFTER_S = "1"
 
 CATALOG: dict[str, tuple[str, str]] = {
     "archived": ("In an archive", "`archives` names the files to restore before this can be told."),
+    "attributes_refused": (
+        "Not what the category declares",
+        "`errors` names each attribute and what is wrong with it.",
+    ),
     "bad_request": ("Bad request", "The request cannot be read."),
     "cart_empty": ("The cart is empty", "There is nothing to order."),
+    "category_cycle": ("Below itself", "A category cannot be moved to a place below itself."),
     "conflict": ("Conflict", "The request does not fit the present state."),
     "email_taken": ("Address in use", "There is an account with this e-mail address."),
     "facts_archived": ("In an archive", "Go on behind the archives, or restore those that `archives` names."),
@@ -47,6 +52,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "payment_under_way": ("Being paid", "Wait for the outcome of `payment_id` before you try another way to pay."),
     "price_changed": ("The price has changed", "Show the shopper the new total and ask again."),
     "projection_behind": ("Not there yet", "The read side has not reached Min-Position in time. Ask again."),
+    "schedule_overlaps": ("Another schedule runs then", "Cancel `schedule_id`, or choose another time."),
     "stock_would_go_negative": ("Not that much there", "An adjustment may not take away what is reserved."),
     "stream_archived": ("In an archive", "It has ended long ago. `archives` names what to restore to go on with it."),
     "too_many_requests": ("Too many requests", "Slow down."),
@@ -63,6 +69,7 @@ CATALOG: dict[str, tuple[str, str]] = {
 _STATUS_OF_REJECTION: dict[type[Rejected], int] = {
     NotFound: 404,
     VersionMismatch: 412,
+    AttributesRefused: 422,
     KeyReused: 422,
     LimitExceeded: 422,
     KeyInFlight: 409,

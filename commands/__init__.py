@@ -2,14 +2,30 @@
 
 from typing import Any, get_args
 
-from commands import cart, category, checkout, claim, location, operations, order, product, stock, user, wishlist
+from commands import (
+    cart,
+    catalog_row,
+    category,
+    checkout,
+    claim,
+    location,
+    operations,
+    order,
+    pricing,
+    product,
+    stock,
+    user,
+    wishlist,
+)
 from commands.cart import CartCommand
+from commands.catalog_row import PutCatalogRow
 from commands.category import CategoryCommand
 from commands.checkout import CheckoutCommand
 from commands.decider import Decide, Fold
 from commands.location import LocationCommand
 from commands.operations import OperationsCommand
 from commands.order import OrderCommand
+from commands.pricing import PricingCommand
 from commands.product import ProductCommand
 from commands.stock import StockCommand
 from commands.user import UserCommand
@@ -22,7 +38,9 @@ Command = (
     | LocationCommand
     | OperationsCommand
     | OrderCommand
+    | PricingCommand
     | ProductCommand
+    | PutCatalogRow
     | StockCommand
     | UserCommand
     | WishlistCommand
@@ -37,7 +55,9 @@ DECIDERS: dict[type, Decide] = {
         (LocationCommand, location.decide),
         (OperationsCommand, operations.decide),
         (OrderCommand, order.decide),
+        (PricingCommand, pricing.decide),
         (ProductCommand, product.decide),
+        (PutCatalogRow, catalog_row.decide),
         (StockCommand, stock.decide),
         (UserCommand, user.decide),
         (WishlistCommand, wishlist.decide),

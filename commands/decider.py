@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from events import Event, stream_name
+from events import Event, stream_name, stream_of
 
 S = TypeVar("S")
 
@@ -51,6 +51,31 @@ class Read(Protocol):
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
         """Several at once, which may save round trips."""
         ...
+
+
+class Ahead:
+    """Reads for a decision that is made in steps: each sees what the steps before it have led to."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._refs: dict[str, Ref[Any]] = {}
+        self._states: dict[str, Any] = {}
+
+    def __call__(self, ref: Ref[S]) -> S:
+        if ref.stream not in self._states:
+            self._states[ref.stream] = self._read(ref)
+            self._refs[ref.stream] = ref
+        return self._states[ref.stream]  # type: ignore[no-any-return]
+
+    def all(self, refs: Sequence[Ref[S]]) -> list[S]:
+        self._read.all([ref for ref in refs if ref.stream not in self._states])
+        return [self(ref) for ref in refs]
+
+    def evolve(self, facts: Sequence[Event]) -> None:
+        """Goes on from these facts. Their streams must have been read."""
+        for fact in facts:
+            stream = stream_of(fact)
+            self._states[stream] = self._refs[stream].fold.evolve(self._states[stream], fact)
 
 
 Decide = Callable[[Any, Read], Sequence[Event]]

@@ -1,29 +1,34 @@
-"""Keeping the catalog: products, their variants and prices."""
+"""Keeping the catalog: products, their variants and prices. Prices that wait for their time are in `pricing`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
+from commands.attributes import Attributes, check
 from commands.category import existing_category
 from commands.claim import claimed, claims, sku_name
 from commands.decider import Fold, Read
-from commands.rejections import InvalidTransition, LimitExceeded, NotFound
+from commands.rejections import InvalidTransition, LimitExceeded, NameTaken, NotFound
+from commands.variant import Variant, added, evolved, priced
 from events import Event
 from events.product import (
-    PriceChanged,
+    STANDARD_TAX,
     ProductArchived,
     ProductCreated,
     ProductDescribed,
     ProductEvent,
     ProductPublished,
+    ProductSlugChanged,
+    ProductUnpublished,
     VariantAdded,
     VariantChanged,
 )
-from events.values import CategoryId, Money, ProductId, Sku
+from events.values import CategoryId, Media, Money, ProductId, Sku
 
 MAX_VARIANTS = 200
-Attributes = dict[str, str | int | float | bool]
+NO_SLUGS = frozenset({"export", "import"})
+"""They would hide behind other paths of the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class CreateProduct:
     category_id: CategoryId
     description: str = ""
     attributes: Attributes | None = None
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,15 @@ class DescribeProduct:
     category_id: CategoryId | None = None
     description: str | None = None
     attributes: Attributes | None = None
+    media: tuple[Media, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSlug:
+    """Find it under another slug. It keeps those it had, so that old links still lead to it."""
+
+    product_id: ProductId
+    slug: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +68,28 @@ class AddVariant:
     sku: Sku
     price: Money
     options: dict[str, str] | None = None
+    tax_class: str = STANDARD_TAX
+    weight_g: int | None = None
+    compare_at: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeVariant:
+    """Change what is given; None leaves a thing as it is."""
+
     sku: Sku
-    options: dict[str, str]
+    options: dict[str, str] | None = None
+    tax_class: str | None = None
+    weight_g: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePrice:
+    """From now on. A scheduled price of that currency that is running ends by it; those to come stay."""
+
     sku: Sku
     price: Money
+    compare_at: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +98,29 @@ class PublishProduct:
 
 
 @dataclass(frozen=True, slots=True)
+class UnpublishProduct:
+    """Make it a draft again, whether it was on sale or archived."""
+
+    product_id: ProductId
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveProduct:
+    """Sell it no more. Its SKUs and slugs stay its own, and what was sold of it stays readable."""
+
     product_id: ProductId
 
 
 ProductCommand = (
-    CreateProduct | DescribeProduct | AddVariant | ChangeVariant | ChangePrice | PublishProduct | ArchiveProduct
+    CreateProduct
+    | DescribeProduct
+    | ChangeSlug
+    | AddVariant
+    | ChangeVariant
+    | ChangePrice
+    | PublishProduct
+    | UnpublishProduct
+    | ArchiveProduct
 )
 
 
@@ -90,13 +132,6 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    options: Mapping[str, str]
-    prices: Mapping[str, Money]
-    """By currency."""
-
-
-@dataclass(frozen=True, slots=True)
 class Product:
     status: Status = Status.NEW
     name: str = ""
@@ -104,27 +139,29 @@ class Product:
     description: str = ""
     attributes: Attributes | None = None
     variants: Mapping[Sku, Variant] = field(default_factory=dict)
+    slug: str = ""
+    media: tuple[Media, ...] = ()
 
 
 def evolve(product: Product, event: ProductEvent) -> Product:
     match event:
-        case ProductCreated(_, _, name, category_id, description, attributes):
-            return Product(Status.DRAFT, name, category_id, description, attributes)
-        case ProductDescribed(_, name, category_id, description, attributes):
-            return replace(product, name=name, category_id=category_id, description=description, attributes=attributes)
-        case VariantAdded(_, sku, price, options):
-            return _with(product, sku, Variant(options or {}, {price.currency: price}))
-        case VariantChanged(_, sku, options):
-            return _with(product, sku, replace(product.variants[sku], options=options))
-        case PriceChanged(_, sku, price, _):
-            variant = product.variants[sku]
-            return _with(product, sku, replace(variant, prices={**variant.prices, price.currency: price}))
+        case ProductCreated(_, slug, name, category_id, description, attributes, media):
+            return Product(Status.DRAFT, name, category_id, description, attributes, slug=slug, media=media)
+        case ProductDescribed(_, name, category_id, description, attributes, media):
+            described = replace(product, name=name, category_id=category_id, description=description)
+            return replace(described, attributes=attributes, media=media)
+        case ProductSlugChanged(_, slug):
+            return replace(product, slug=slug)
+        case VariantAdded(sku=sku):
+            return _with(product, sku, added(event))
         case ProductPublished():
             return replace(product, status=Status.ACTIVE)
+        case ProductUnpublished():
+            return replace(product, status=Status.DRAFT)
         case ProductArchived():
             return replace(product, status=Status.ARCHIVED)
         case _:
-            assert_never(event)
+            return _with(product, event.sku, evolved(product.variants[event.sku], event))
 
 
 def _with(product: Product, sku: Sku, variant: Variant) -> Product:
@@ -143,31 +180,51 @@ def decide(command: ProductCommand, read: Read) -> Sequence[Event]:
     match command:
         case CreateProduct() if product.status is not Status.NEW:
             return []
-        case CreateProduct(_, slug, name, category_id, description, attributes):
+        case CreateProduct(_, slug, name, category_id, description, attributes, media):
             existing_category(category_id, read)
+            check(attributes, category_id, read)
             return [
-                *claimed(f"product-slug:{slug}", product_id, read),
-                ProductCreated(product_id, slug, name, category_id, description, attributes),
+                *_slug_claimed(slug, product_id, read),
+                ProductCreated(product_id, slug, name, category_id, description, attributes, media),
             ]
         case _ if product.status is Status.NEW:
             raise NotFound("product", product_id)
         case DescribeProduct():
             return _described(command, product, read)
-        case AddVariant(_, sku, price, options):
-            return _variant_added(product_id, sku, price, options, product, read)
-        case ChangeVariant(sku, options):
-            return [VariantChanged(product_id, sku, options)] if product.variants[sku].options != options else []
-        case ChangePrice(sku, price):
-            previous = product.variants[sku].prices.get(price.currency)
-            return [PriceChanged(product_id, sku, price, previous)] if previous != price else []
-        case PublishProduct():
-            if product.status is Status.ACTIVE:
+        case ChangeSlug(_, slug):
+            if slug == product.slug:
                 return []
+            return [*_slug_claimed(slug, product_id, read), ProductSlugChanged(product_id, slug, product.slug)]
+        case AddVariant():
+            return _variant_added(command, product, read)
+        case ChangeVariant(sku, options, tax_class, weight_g):
+            was = product.variants[sku]
+            changed = VariantChanged(
+                product_id,
+                sku,
+                dict(was.options) if options is None else options,
+                was.tax_class if tax_class is None else tax_class,
+                was.weight_g if weight_g is None else weight_g,
+            )
+            return [changed] if evolved(was, changed) != was else []
+        case ChangePrice(sku, price, compare_at):
+            return priced(product_id, sku, product.variants[sku], price, compare_at)
+        case _:
+            return _moved(command, product)
+
+
+def _moved(command: PublishProduct | UnpublishProduct | ArchiveProduct, product: Product) -> Sequence[Event]:
+    match command:
+        case PublishProduct() if product.status is Status.ACTIVE:
+            return []
+        case PublishProduct():
             if not product.variants:
                 raise InvalidTransition("product", product.status, Status.ACTIVE, why="it has no variants")
-            return [ProductPublished(product_id)]
+            return [ProductPublished(command.product_id)]
+        case UnpublishProduct():
+            return [] if product.status is Status.DRAFT else [ProductUnpublished(command.product_id)]
         case ArchiveProduct():
-            return [] if product.status is Status.ARCHIVED else [ProductArchived(product_id)]
+            return [] if product.status is Status.ARCHIVED else [ProductArchived(command.product_id)]
         case _:
             assert_never(command)
 
@@ -180,24 +237,39 @@ def product_of(sku: Sku, read: Read) -> ProductId:
     return ProductId(owner)
 
 
+def _slug_claimed(slug: str, product_id: ProductId, read: Read) -> Sequence[Event]:
+    """Raises NameTaken."""
+    name = f"product-slug:{slug}"
+    if slug in NO_SLUGS:
+        raise NameTaken(name)
+    return claimed(name, product_id, read)
+
+
 def _described(command: DescribeProduct, product: Product, read: Read) -> Sequence[Event]:
-    if command.category_id is not None and command.category_id != product.category_id:
-        existing_category(command.category_id, read)
+    moves = command.category_id is not None and command.category_id != product.category_id
     described = ProductDescribed(
         command.product_id,
         product.name if command.name is None else command.name,
         product.category_id if command.category_id is None else command.category_id,
         product.description if command.description is None else command.description,
         product.attributes if command.attributes is None else command.attributes,
+        product.media if command.media is None else command.media,
     )
+    if moves:
+        existing_category(described.category_id, read)
+    if moves or command.attributes is not None:
+        before = None if moves else product.attributes
+        check(described.attributes, described.category_id, read, before=before)
     return [described] if evolve(product, described) != product else []
 
 
-def _variant_added(
-    product_id: ProductId, sku: Sku, price: Money, options: dict[str, str] | None, product: Product, read: Read
-) -> Sequence[Event]:
+def _variant_added(command: AddVariant, product: Product, read: Read) -> Sequence[Event]:
+    product_id, sku, price = command.product_id, command.sku, command.price
     if sku in product.variants:
         return []
     if len(product.variants) >= MAX_VARIANTS:
         raise LimitExceeded(f"A product has at most {MAX_VARIANTS} variants.", limit=MAX_VARIANTS)
-    return [*claimed(sku_name(sku), product_id, read), VariantAdded(product_id, sku, price, options)]
+    fact = VariantAdded(
+        product_id, sku, price, command.options, command.tax_class, command.weight_g, command.compare_at
+    )
+    return [*claimed(sku_name(sku), product_id, read), fact]

@@ -135,3 +135,38 @@ class LimitExceeded(Rejected):
     """A quantity or a number of lines is beyond what the shop keeps books about."""
 
     code = "limit_exceeded"
+
+
+class CategoryCycle(Rejected):
+    """A category cannot stand below itself."""
+
+    code = "category_cycle"
+
+    def __init__(self, category_id: str, parent_id: str) -> None:
+        super().__init__(
+            f"{parent_id} is {category_id} itself or stands below it.", category_id=category_id, parent_id=parent_id
+        )
+
+
+class AttributesRefused(Rejected):
+    """A product says what its category does not let it say: names each attribute and what is wrong with it."""
+
+    code = "attributes_refused"
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        sentences = "; ".join(f"{error['pointer']}: {error['message']}" for error in errors[:5])
+        super().__init__(f"The category does not take this: {sentences}.", errors=list(errors))
+
+
+class ScheduleOverlaps(Rejected):
+    """Two scheduled prices of a variant in one currency cannot run at the same time."""
+
+    code = "schedule_overlaps"
+
+    def __init__(self, schedule_id: str, starts_at: str, ends_at: str | None) -> None:
+        super().__init__(
+            f"The schedule {schedule_id} runs at that time.",
+            schedule_id=schedule_id,
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )

@@ -61,6 +61,26 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A picture, film or document that lies elsewhere. `kind` is image, video, document or model; `alt` says in words
+    what is to be seen."""
+
+    url: str
+    alt: str = ""
+    kind: str = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What products of a category may say of themselves. `kind` is text, number, boolean or enum, the last with its
+    values."""
+
+    name: str
+    kind: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One article of an order as it was sold: what it was called and cost is frozen here.
 

@@ -37,6 +37,7 @@ READ_EXCEPT = f"SELECT {COLUMNS} FROM facts {_EXCEPT}"
 READ_BARE = f"SELECT {BARE_COLUMNS} FROM facts {_EXCEPT}"
 RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
 HEAD_POSITION = "SELECT position FROM head"
+HEAD_FOR_ALL = "SELECT stream, position FROM head, unnest($1::text[]) AS wanted (stream)"
 MAX_POSITION = 2**63 - 1
 
 
@@ -48,7 +49,10 @@ class PostgresEventStore:
         self._committer = committer
         self._positions = positions
         self._mapper = FactMapper()
+        # Hundreds may ask at once: those who find nothing to do, and those who are refused.
         self._reader = StreamReader(pool, READ_STREAMS)
+        self._versions = StreamReader(pool, VERSIONS)
+        self._head = StreamReader(pool, HEAD_FOR_ALL)
 
     def append(self, append: Append) -> Awaitable[Appended]:
         try:
@@ -63,7 +67,7 @@ class PostgresEventStore:
         return await from_beginnings(self._pool, facts, found) if (found := gaps(facts)) else facts
 
     async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
-        rows = await self._pool.fetch(VERSIONS, list(streams))
+        rows = await self._versions.rows(streams)
         return {stream: version or 0 for stream, version in rows}
 
     async def read_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[Recorded]:
@@ -113,7 +117,7 @@ class PostgresEventStore:
         return known, Appended(row["position"], row["recorded_at"], replayed=known)
 
     async def head(self) -> int:
-        position: int = await self._pool.fetchval(HEAD_POSITION)
+        position: int = (await self._head.rows([HEAD]))[0]["position"]
         self._positions.advance(HEAD, position)
         return position
 

@@ -33,7 +33,13 @@ STREAM = Listing(
     "facts",
     {"version": "integer"},
     descending=True,
-    filters={"stream": "stream = {}", "types": "type = ANY ({}::text[])", "sku": "body ->> 'sku' = {}"},
+    filters={
+        "stream": "stream = {}",
+        "types": "type = ANY ({}::text[])",
+        "sku": "body ->> 'sku' = {}",
+        "until": "position <= {}",
+        "known_by": "recorded_at <= {}",
+    },
 )
 # Statements wait here for an append that is being committed: its time may lie before the time asked about.
 END_OF_BOOK = """SELECT position, recorded_at <= $1::timestamptz AS all_by_then, $1 > clock_timestamp() AS in_future

@@ -23,6 +23,7 @@ from events.values import OrderId
 from infrastructure.database import UNREACHABLE, Pool
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.positions import HEAD, Positions
+from infrastructure.scheduled_prices import keep_schedules
 from infrastructure.watch import Watch
 
 NAME = "fulfilment"
@@ -32,6 +33,7 @@ MAX_UNDER_WAY = 10_000
 PAGE_FACTS = 500
 POLL_S = 1.0
 LAPSE_EVERY_S = 2.0
+PRICES_EVERY_S = 1.0
 LONGEST_PAUSE_S = 30.0
 
 LAPSED_ORDERS = """SELECT order_id FROM order_summary
@@ -94,7 +96,7 @@ class Reactor:
                 await asyncio.sleep(POLL_S)
         lease = self._leases.held[NAME]
         self._read_to = lease.position
-        renew_at = lapse_at = 0.0
+        renew_at = lapse_at = prices_at = 0.0
         while True:
             if loop.time() >= renew_at:
                 await self._leases.take()
@@ -104,6 +106,9 @@ class Reactor:
             if loop.time() >= lapse_at:
                 await self._lapse()
                 lapse_at = loop.time() + LAPSE_EVERY_S
+            if loop.time() >= prices_at:
+                await keep_schedules(self._pool, self._handler, f"system:{NAME}")
+                prices_at = loop.time() + PRICES_EVERY_S
             await self._read_on()
             await self._checkpoint(lease)
             if not await self._positions.reach(HEAD, self._read_to + 1, POLL_S):

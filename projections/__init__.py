@@ -8,7 +8,9 @@ from projections.category import category
 from projections.listing import listing
 from projections.listing_price import listing_price
 from projections.order_summary import order_summary
+from projections.price_schedule import price_schedule
 from projections.product import product
+from projections.product_link import product_link
 from projections.projection import Projection
 from projections.sale import sale
 from projections.sale_line import sale_line
@@ -23,7 +25,9 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     listing,
     listing_price,
     order_summary,
+    price_schedule,
     product,
+    product_link,
     sale,
     sale_line,
     stock_level,

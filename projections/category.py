@@ -2,8 +2,16 @@
 
 from typing import NamedTuple, assert_never, get_args
 
-from events.category import CategoryCreated, CategoryEvent, CategoryRemoved, CategoryRenamed
+from events.category import (
+    AttributesDeclared,
+    CategoryCreated,
+    CategoryEvent,
+    CategoryMoved,
+    CategoryRemoved,
+    CategoryRenamed,
+)
 from events.store import Fact
+from events.values import Attribute
 from projections.projection import Key, Projection
 
 
@@ -14,6 +22,7 @@ class CategoryRow(NamedTuple):
     parent_id: str | None
     removed: bool
     version: int
+    attributes: tuple[Attribute, ...] = ()
 
 
 def evolve(row: CategoryRow | None, fact: Fact[CategoryEvent], key: Key) -> CategoryRow | None:
@@ -26,6 +35,10 @@ def evolve(row: CategoryRow | None, fact: Fact[CategoryEvent], key: Key) -> Cate
     match event:
         case CategoryRenamed(name=name):
             return row._replace(name=name)
+        case CategoryMoved(parent_id=parent_id):
+            return row._replace(parent_id=parent_id)
+        case AttributesDeclared(attributes=attributes):
+            return row._replace(attributes=attributes)
         case CategoryRemoved():
             return row._replace(removed=True)
         case _:

@@ -1,5 +1,6 @@
 """The tree of categories."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,22 @@ from queries.rows import Rows
 MAX_DEPTH = 32
 """Levels of nesting in an answer. What lies deeper is shown at the last level; its `parent_id` tells the truth."""
 
-CATEGORIES = "SELECT category_id, slug, name, parent_id, removed, version FROM category ORDER BY slug, category_id"
+MAX_LEVELS = 100
+"""As many as the rules let a tree have."""
+
+CATEGORIES = """SELECT category_id, slug, name, parent_id, removed, version, attributes::text
+    FROM category ORDER BY slug, category_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What products of a category may say of themselves. `declared_by` is the category that says so: this one or one
+    above it."""
+
+    name: str
+    kind: str
+    values: list[str]
+    declared_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +36,7 @@ class Category:
     name: str
     parent_id: str | None
     version: int
+    attributes: list[Attribute] = field(default_factory=list)
     children: "list[Category]" = field(default_factory=list)
 
 
@@ -47,7 +64,9 @@ def _tree(rows: Sequence[Any]) -> list[Category]:
             above = row["parent_id"]
             while above in known and known[above]["removed"]:
                 above = known[above]["parent_id"]
-            found = Category(row["category_id"], row["slug"], row["name"], row["parent_id"], row["version"])
+            found = Category(
+                row["category_id"], row["slug"], row["name"], row["parent_id"], row["version"], _attributes(row, known)
+            )
             below[above if above in known else None].append(found)
     roots = level = below[None]
     for _ in range(MAX_DEPTH - 2):
@@ -57,6 +76,18 @@ def _tree(rows: Sequence[Any]) -> list[Category]:
     for found in level:
         found.children.extend(_all_below(found, below))
     return roots
+
+
+def _attributes(row: Any, known: Mapping[str, Any]) -> list[Attribute]:
+    """Its own and those of all above it; the nearest declaration of a name counts."""
+    found: dict[str, Attribute] = {}
+    levels, at = 0, row
+    while at is not None and levels <= MAX_LEVELS:
+        if not at["removed"] and at["attributes"] != "[]":
+            for each in json.loads(at["attributes"]):
+                found.setdefault(each["name"], Attribute(**each, declared_by=at["category_id"]))
+        levels, at = levels + 1, known.get(at["parent_id"])
+    return sorted(found.values(), key=lambda attribute: attribute.name)
 
 
 def _all_below(category: Category, below: Mapping[str | None, list[Category]]) -> Iterator[Category]:

@@ -8,18 +8,35 @@ from typing import Any
 from queries.rows import Money, Rows
 
 COLUMNS = (
-    "product_id, slug, name, description, category_id, status, attributes::text, variants::text, created_at, version"
+    "product_id, slug, name, description, category_id, status, attributes::text, variants::text, created_at, version, "
+    "media::text"
 )
 
 BY_ID = f"SELECT {COLUMNS} FROM product WHERE product_id = $1"
 BY_SLUG = f"SELECT {COLUMNS} FROM product WHERE slug = $1"
+SLUG_NOW = """SELECT p.slug FROM product_link s JOIN product p ON p.product_id = s.product_id
+    WHERE s.slug = $1 AND (p.status = 'active' OR $2)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture, film or document that lies elsewhere."""
+
+    url: str
+    alt: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
+    """`compare_at` are prices to be shown beside those of the same currency, struck through."""
+
     sku: str
     options: dict[str, str]
     prices: list[Money]
+    tax_class: str
+    weight_g: int | None
+    compare_at: list[Money]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,7 @@ class Product:
     variants: list[Variant]
     created_at: datetime
     version: int
+    media: list[Media]
 
 
 async def product(rows: Rows, id_or_slug: str) -> Product | None:
@@ -42,11 +60,13 @@ async def product(rows: Rows, id_or_slug: str) -> Product | None:
     return None if row is None else from_row(row)
 
 
+async def slug_now(rows: Rows, former: str, *, everything: bool) -> str | None:
+    """The slug of the product that had this one before; with `everything` also of one that is not on sale."""
+    slug: str | None = await rows.fetchval(SLUG_NOW, former, everything)
+    return slug
+
+
 def from_row(row: Any) -> Product:
-    variants = [
-        Variant(variant["sku"], variant["options"], [Money(**price) for price in variant["prices"]])
-        for variant in json.loads(row["variants"])
-    ]
     return Product(
         row["product_id"],
         row["slug"],
@@ -55,7 +75,20 @@ def from_row(row: Any) -> Product:
         row["category_id"],
         row["status"],
         json.loads(row["attributes"]),
-        variants,
+        [_variant(variant) for variant in json.loads(row["variants"])],
         row["created_at"],
         row["version"],
+        [Media(**each) for each in json.loads(row["media"])],
+    )
+
+
+def _variant(stored: dict[str, Any]) -> Variant:
+    """Rows that were folded before a variant had all of this say nothing of it."""
+    return Variant(
+        stored["sku"],
+        stored["options"],
+        [Money(**price) for price in stored["prices"]],
+        stored.get("tax_class", "standard"),
+        stored.get("weight_g"),
+        [Money(**price) for price in stored.get("compare_at", ())],
     )

@@ -11,6 +11,7 @@ from rich.text import Text
 from api.cli import (
     archive,
     bench,
+    catalog,
     demo,
     events,
     importing,
@@ -43,6 +44,7 @@ app.command()(openapi.openapi)
 app.command()(bench.bench)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(importing.app, name="import")
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(replay.app, name="replay")
 app.add_typer(events.app, name="events")
 app.add_typer(projections.app, name="projections")

@@ -1,13 +1,16 @@
-"""Staff keep the catalog: categories, products, variants and prices."""
+"""Staff keep the catalog: products and their variants."""
+
+from typing import Annotated
 
 from fastapi import APIRouter, Response
+from pydantic import Field
 
 from api.fields import (
     AttributesField,
     Body,
     CategoryField,
-    CategoryPath,
     Description,
+    MediaList,
     MoneyField,
     Name,
     OptionsField,
@@ -15,36 +18,30 @@ from api.fields import (
     SkuField,
     SkuPath,
     Slug,
+    TaxClass,
+    Weight,
 )
-from api.handling import Changed, Handle
+from api.handling import Changed, Handle, Handling
+from api.problems import invalid
 from api.security import Staff
-from commands.category import CreateCategory, RemoveCategory, RenameCategory, categories
 from commands.claim import claims, sku_name
 from commands.product import (
     AddVariant,
     ArchiveProduct,
-    ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
+    UnpublishProduct,
     products,
 )
 from commands.rejections import NotFound
-from events.values import CategoryId, ProductId
+from events.product import STANDARD_TAX
+from events.values import Money, ProductId
 from infrastructure.ids import new_id
 
 router = APIRouter(prefix="/v1", tags=["catalog"])
-
-
-class NewCategory(Body):
-    slug: Slug
-    name: Name
-    parent_id: CategoryField | None = None
-
-
-class CategoryChange(Body):
-    name: Name
 
 
 class NewProduct(Body):
@@ -53,59 +50,57 @@ class NewProduct(Body):
     category_id: CategoryField
     description: Description = ""
     attributes: AttributesField | None = None
+    media: MediaList = Field(default_factory=list)
 
 
 class ProductChange(Body):
-    """What is left out stays as it is."""
+    """What is left out stays as it is. Attributes and media are given whole, or not at all."""
 
+    slug: Annotated[Slug | None, Field(description="The one it had keeps leading to it.")] = None
     name: Name | None = None
     category_id: CategoryField | None = None
     description: Description | None = None
     attributes: AttributesField | None = None
+    media: MediaList | None = None
 
 
 class NewVariant(Body):
+    """`compare_at` is a price to be shown beside it, struck through."""
+
     sku: SkuField
     price: MoneyField
     options: OptionsField | None = None
+    tax_class: TaxClass = STANDARD_TAX
+    weight_g: Weight | None = None
+    compare_at: MoneyField | None = None
 
 
 class VariantChange(Body):
-    options: OptionsField
+    """What is left out stays as it is."""
 
-
-@router.post("/categories", status_code=201, response_model=Changed)
-async def create_category(body: NewCategory, staff: Staff, handle: Handle) -> Response:
-    category_id = CategoryId(new_id("cat"))
-    command = CreateCategory(category_id, body.slug, body.name, body.parent_id)
-    return await handle(command, about=categories(category_id), status=201, location=f"/v1/categories/{category_id}")
-
-
-@router.patch("/categories/{category_id}", response_model=Changed)
-async def change_category(category_id: CategoryPath, body: CategoryChange, staff: Staff, handle: Handle) -> Response:
-    return await handle(RenameCategory(category_id, body.name), about=categories(category_id))
-
-
-@router.delete("/categories/{category_id}", response_model=Changed)
-async def remove_category(category_id: CategoryPath, staff: Staff, handle: Handle) -> Response:
-    """Take a category out of the tree. Its products stay."""
-    return await handle(RemoveCategory(category_id), about=categories(category_id))
+    options: OptionsField | None = None
+    tax_class: TaxClass | None = None
+    weight_g: Weight | None = None
 
 
 @router.post("/products", status_code=201, response_model=Changed)
 async def create_product(body: NewProduct, staff: Staff, handle: Handle) -> Response:
     """A draft, which shoppers see once it has a variant and is published."""
     product_id = ProductId(new_id("prd"))
+    media = tuple(each.value() for each in body.media)
     command = CreateProduct(
-        product_id, body.slug, body.name, body.category_id, body.description, body.attributes or None
+        product_id, body.slug, body.name, body.category_id, body.description, body.attributes or None, media
     )
     return await handle(command, about=products(product_id), status=201, location=f"/v1/products/{product_id}")
 
 
 @router.patch("/products/{product_id}", response_model=Changed)
 async def change_product(product_id: ProductPath, body: ProductChange, staff: Staff, handle: Handle) -> Response:
-    command = DescribeProduct(product_id, body.name, body.category_id, body.description, body.attributes)
-    return await handle(command, about=products(product_id))
+    """What it says of itself must be what its category declares, as far as this changes it."""
+    media = None if body.media is None else tuple(each.value() for each in body.media)
+    describe = DescribeProduct(product_id, body.name, body.category_id, body.description, body.attributes, media)
+    rename = [ChangeSlug(product_id, body.slug)] if body.slug is not None else []
+    return await handle(describe, *rename, about=products(product_id))
 
 
 @router.post("/products/{product_id}/publish", response_model=Changed)
@@ -113,32 +108,44 @@ async def publish_product(product_id: ProductPath, staff: Staff, handle: Handle)
     return await handle(PublishProduct(product_id), about=products(product_id))
 
 
+@router.post("/products/{product_id}/unpublish", response_model=Changed)
+async def unpublish_product(product_id: ProductPath, staff: Staff, handle: Handle) -> Response:
+    """Make it a draft again: shoppers do not see it until it is published."""
+    return await handle(UnpublishProduct(product_id), about=products(product_id))
+
+
 @router.post("/products/{product_id}/archive", response_model=Changed)
 async def archive_product(product_id: ProductPath, staff: Staff, handle: Handle) -> Response:
+    """Sell it no more. Its SKUs and slugs stay its own; orders and carts that name it stay readable."""
     return await handle(ArchiveProduct(product_id), about=products(product_id))
 
 
 @router.post("/products/{product_id}/variants", status_code=201, response_model=Changed)
 async def add_variant(product_id: ProductPath, body: NewVariant, staff: Staff, handle: Handle) -> Response:
-    command = AddVariant(product_id, body.sku, body.price.value(), body.options or None)
+    price, compare_at = prices_of(body.price.value(), body.compare_at)
+    command = AddVariant(product_id, body.sku, price, body.options or None, body.tax_class, body.weight_g, compare_at)
     return await handle(command, about=products(product_id), status=201)
 
 
 @router.patch("/variants/{sku}", response_model=Changed)
 async def change_variant(sku: SkuPath, body: VariantChange, staff: Staff, handle: Handle) -> Response:
-    product_id = await _product_of(sku, handle)
-    return await handle(ChangeVariant(sku, dict(body.options)), about=products(product_id))
+    product_id = await product_of_sku(sku, handle)
+    command = ChangeVariant(sku, body.options, body.tax_class, body.weight_g)
+    return await handle(command, about=products(product_id))
 
 
-@router.put("/variants/{sku}/price", response_model=Changed)
-async def change_price(sku: SkuPath, body: MoneyField, staff: Staff, handle: Handle) -> Response:
-    """Set the price in one currency from now on. Every change stays in the price history."""
-    product_id = await _product_of(sku, handle)
-    return await handle(ChangePrice(sku, body.value()), about=products(product_id))
-
-
-async def _product_of(sku: SkuPath, handle: Handle) -> ProductId:
+async def product_of_sku(sku: SkuPath, handle: Handling) -> ProductId:
+    """Raises NotFound."""
     owner = (await handle.shop.handler.read(claims(sku_name(sku)))).owner
     if owner is None:
         raise NotFound("variant", sku)
     return ProductId(owner)
+
+
+def prices_of(price: Money, compare_at: MoneyField | None) -> tuple[Money, Money | None]:
+    """Raises Problem 422 for a price to compare with that is lower, or in another currency."""
+    if compare_at is None:
+        return price, None
+    if compare_at.currency != price.currency or compare_at.amount <= price.amount:
+        raise invalid("/compare_at", "Should be higher than the price, and in its currency.")
+    return price, compare_at.value()

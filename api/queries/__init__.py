@@ -5,6 +5,7 @@ from api.queries import (
     audit,
     cart,
     catalog,
+    catalog_export,
     events,
     listing,
     locations,
@@ -18,6 +19,7 @@ from api.queries import (
 
 ROUTERS = (
     listing.router,
+    catalog_export.router,  # before the catalog, where `export` would be a slug
     catalog.router,
     prices.router,
     stock.router,

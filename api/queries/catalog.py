@@ -1,6 +1,6 @@
 """The catalog as shoppers see it, and to staff also what is not on sale."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Response
 from pydantic import BaseModel, TypeAdapter
@@ -21,6 +21,8 @@ IdOrSlug = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,100}$", description="Its 
 _JSON = TypeAdapter(Product)
 
 CATEGORY = {"category_id": "cat_01h455vb4pex5vsknk084sn02q", "slug": "kitchen", "name": "Kitchen", "parent_id": None}
+_ATTRIBUTE = {"name": "color", "kind": "enum", "values": ["red", "blue"], "declared_by": CATEGORY["category_id"]}
+_TREE = {**CATEGORY, "version": 1, "attributes": [_ATTRIBUTE], "children": []}
 PRODUCT = {
     "product_id": "prd_01h455vb4pex5vsknk084sn02q",
     "slug": "mug",
@@ -29,22 +31,41 @@ PRODUCT = {
     "category_id": "cat_01h455vb4pex5vsknk084sn02q",
     "status": "active",
     "attributes": {"dishwasher": True},
-    "variants": [{"sku": "MUG-S", "options": {"size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}]}],
+    "variants": [
+        {
+            "sku": "MUG-S",
+            "options": {"size": "S"},
+            "prices": [{"amount": 1999, "currency": "USD"}],
+            "tax_class": "standard",
+            "weight_g": 350,
+            "compare_at": [{"amount": 2499, "currency": "USD"}],
+        }
+    ],
     "created_at": "2026-05-01T12:00:00Z",
     "version": 4,
+    "media": [{"url": "https://cdn.test/mug.jpg", "alt": "A blue mug", "kind": "image"}],
 }
+
+
+_MOVED: dict[int | str, dict[str, Any]] = {301: {"description": "It has another slug by now: see `Location`."}}
 
 
 class Tree(BaseModel):
     data: list[Category]
 
 
-@router.get("/products/{id_or_slug}", response_model=Product, responses=shown(PRODUCT))
+@router.get("/products/{id_or_slug}", response_model=Product, responses={**shown(PRODUCT), **_MOVED})
 async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Response:
-    """One product with its variants and prices. `If-None-Match` with an earlier answer's `ETag` saves a repetition."""
+    """One product with its variants and prices. `If-None-Match` with an earlier answer's `ETag` saves a repetition.
+
+    A slug that the product had before leads to the present one."""
     product_id, (position, entry, good_for_s) = await _entry(id_or_slug, read)
     if entry is None:
-        raise _not_found("product", id_or_slug)
+        await read.seen("product_link")
+        now = await product.slug_now(read.shop.pool, id_or_slug, everything=_is_staff(visitor))
+        if now is None or now == id_or_slug:
+            raise _not_found("product", id_or_slug)
+        return Response(status_code=301, headers={**read.headers, "Location": f"/v1/products/{now}"})
     head, _, body = entry.partition(b"\n")
     version, status = head.decode().split()
     if status != "active" and not _is_staff(visitor):
@@ -55,14 +76,14 @@ async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Res
     return read.not_modified() if read.tagged(int(version)) else read.answer(body)
 
 
-@router.get("/categories", responses=shown({"data": [{**CATEGORY, "version": 1, "children": []}]}))
+@router.get("/categories", responses=shown({"data": [_TREE]}))
 async def get_categories(read: Read) -> Tree:
     """The whole tree of categories."""
     await read.seen("category")
     return Tree(data=await category.tree(read.shop.pool))
 
 
-@router.get("/categories/{id_or_slug}", responses=shown({**CATEGORY, "version": 1, "children": []}))
+@router.get("/categories/{id_or_slug}", responses=shown(_TREE))
 async def get_category(id_or_slug: IdOrSlug, read: Read) -> Category:
     """One category, and the tree below it."""
     await read.seen("category")

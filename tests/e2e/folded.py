@@ -11,7 +11,9 @@ KEYS = {
     "cart": ["cart_id"],
     "category": ["category_id"],
     "order_summary": ["order_id"],
+    "price_schedule": ["schedule_id"],
     "product": ["product_id"],
+    "product_link": ["slug"],
     "sale": ["order_id"],
     "sale_line": ["order_id", "line"],
     "stock_level": ["sku", "location"],
@@ -81,7 +83,12 @@ def _cart(tables: Tables, kind: str, body: Row, fact: Row) -> None:
 
 def _category(tables: Tables, kind: str, body: Row, fact: Row) -> None:
     assert kind == "CategoryCreated", kind
-    tables["category"][(body["category_id"],)] = {**body, "removed": False, "version": fact["version"]}
+    tables["category"][(body["category_id"],)] = {
+        **body,
+        "removed": False,
+        "version": fact["version"],
+        "attributes": [],
+    }
 
 
 def _product(tables: Tables, kind: str, body: Row, fact: Row) -> None:
@@ -90,8 +97,13 @@ def _product(tables: Tables, kind: str, body: Row, fact: Row) -> None:
     match kind:
         case "ProductCreated":
             row |= {**body, "attributes": body["attributes"] or {}, "created_at": fact["occurred_at"]}
+            link = {"slug": body["slug"], "product_id": body["product_id"]}
+            tables["product_link"][(body["slug"],)] = link
         case "VariantAdded":
-            row["variants"].append({"sku": body["sku"], "options": body["options"] or {}, "prices": [body["price"]]})
+            kept = {name: body[name] for name in ("sku", "tax_class", "weight_g")}
+            compared = [body["compare_at"]] if body["compare_at"] else []
+            kept |= {"options": body["options"] or {}, "prices": [body["price"]], "compare_at": compared}
+            row["variants"].append(kept)
         case "ProductPublished":
             row["status"] = "active"
         case _:

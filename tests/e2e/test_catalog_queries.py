@@ -11,7 +11,14 @@ async def test_a_product_is_found_by_id_and_by_slug(shop_client: ShopClient) -> 
     assert by_id.status_code == 200
     assert by_id.json() == by_slug.json()
     assert by_id.json()["variants"] == [
-        {"sku": product.sku, "options": {}, "prices": [{"amount": 1_250, "currency": "USD"}]}
+        {
+            "sku": product.sku,
+            "options": {},
+            "prices": [{"amount": 1_250, "currency": "USD"}],
+            "tax_class": "standard",
+            "weight_g": None,
+            "compare_at": [],
+        }
     ]
     assert by_id.headers["ETag"] == by_slug.headers["ETag"] == f'"{by_id.json()["version"]}"'
 

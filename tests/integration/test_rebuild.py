@@ -11,22 +11,25 @@ from api.progress import caught_up
 from api.wiring import Shop, open_shop
 from commands import Command
 from commands.cart import AddToCart, ChangeCartLine, ClearCart, RemoveFromCart
-from commands.category import CreateCategory, RemoveCategory, RenameCategory
+from commands.category import CreateCategory, DeclareAttributes, MoveCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder
 from commands.order import CancelOrder, CompleteOrder, PayOrder, ShipOrder
+from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
     AddVariant,
     ArchiveProduct,
     ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
+    UnpublishProduct,
 )
 from commands.rejections import Rejected
 from commands.stock import AdjustStock, ReceiveStock
 from commands.user import GrantRole, RegisterUser, RevokeRole
-from events.values import Address, CartId, CategoryId, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.values import Address, Attribute, CartId, CategoryId, Money, OrderId, PaymentId, ProductId, Sku, UserId
 from infrastructure.projector import Projector
 from infrastructure.read_table import ReadTable
 from infrastructure.settings import Settings
@@ -34,7 +37,8 @@ from projections import PROJECTIONS
 from projections.projection import Key, Projection
 from tests.e2e.shop_client import settings_for
 
-OPERATIONS = 400
+OPERATIONS = 700
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -59,7 +63,16 @@ def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
         AddVariant(product, sku, price, {"colour": "red"}),
         ChangeVariant(sku, {"colour": chance.choice(["red", "blue"])}),
         ChangePrice(sku, price),
+        SchedulePrice(
+            sku, f"psc_{n}", price, lapses_at, lapses_at + timedelta(hours=1), lapses_at - timedelta(hours=1)
+        ),
+        *(KeepPriceSchedule(product, sku, f"psc_{n}", lapses_at + timedelta(hours=hours)) for hours in (0, 1)),
+        CancelPriceSchedule(sku, f"psc_{n}"),
+        ChangeSlug(product, f"product-{n}-{chance.randrange(3)}"),
+        MoveCategory(CategoryId("cat_1"), chance.choice([None, CategoryId("cat_0")])),
+        DeclareAttributes(CategoryId("cat_1"), (Attribute("size", chance.choice(["text", "number"])),)),
         PublishProduct(product),
+        UnpublishProduct(ProductId("prd_4")),
         ArchiveProduct(ProductId("prd_5")),
         ReceiveStock(sku, chance.randrange(1, 30), "delivery"),
         AdjustStock(sku, chance.randrange(-3, 3), "count"),
@@ -90,7 +103,8 @@ def _opening() -> list[Command]:
             PublishProduct(product),
             ReceiveStock(sku, 100),
         ]
-    return commands
+    now = datetime.now(UTC)
+    return [*commands, SchedulePrice(Sku("SKU-4"), "psc_opening", Money(50, "USD"), now + timedelta(days=1), None, now)]
 
 
 async def _live(shop: Shop) -> None:

@@ -18,7 +18,15 @@ from commands.cart import (
     carts,
     own_cart,
 )
-from commands.category import CreateCategory, RemoveCategory, RenameCategory
+from commands.catalog_row import PutCatalogRow
+from commands.category import (
+    CreateCategory,
+    DeclareAttributes,
+    MoveCategory,
+    RemoveCategory,
+    RenameCategory,
+    categories,
+)
 from commands.checkout import PlaceOrder, RecordSale
 from commands.claim import claims, sku_name
 from commands.location import OpenLocation
@@ -37,14 +45,17 @@ from commands.order import (
     Status,
     orders,
 )
+from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
     AddVariant,
     ArchiveProduct,
     ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
+    UnpublishProduct,
     products,
 )
 from commands.rejections import Rejected
@@ -52,7 +63,7 @@ from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStoc
 from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
 from commands.wishlist import AddWish, MoveWishToCart, RemoveWish
 from events import Event
-from events.values import CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.values import Attribute, CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
 from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LATER, MUG, NOON, SMALL, attic, eur, filled_cart, stocked
 from tests.unit.shop import Shop, given
 
@@ -95,12 +106,26 @@ REST: list[Command] = [
     *(CreateCategory(id_, slug, "Name", parent) for id_ in CATEGORIES for slug in "ab" for parent in (None, KITCHEN)),
     *(RenameCategory(id_, "Other name") for id_ in CATEGORIES),
     *(RemoveCategory(id_) for id_ in CATEGORIES),
+    *(MoveCategory(id_, parent) for id_ in CATEGORIES for parent in (None, *CATEGORIES)),
+    *(DeclareAttributes(id_, declared) for id_ in CATEGORIES for declared in ((), (Attribute("size", "number"),))),
     *(CreateProduct(id_, slug, "Name", KITCHEN) for id_ in PRODUCTS for slug in "ab"),
     *(DescribeProduct(id_, category_id=category_id) for id_ in PRODUCTS for category_id in CATEGORIES),
+    *(DescribeProduct(id_, attributes={"size": size}) for id_ in PRODUCTS for size in (4, "four")),
+    *(ChangeSlug(id_, slug) for id_ in PRODUCTS for slug in "abc"),
     *(AddVariant(id_, sku, eur(7)) for id_ in PRODUCTS for sku in SKUS),
     *(ChangeVariant(sku, {"size": "new"}) for sku in SKUS),
     *(ChangePrice(sku, Money(9, currency)) for sku in SKUS for currency in ("EUR", "USD")),
-    *(kind(id_) for id_ in PRODUCTS for kind in (PublishProduct, PublishProduct, ArchiveProduct)),
+    *(kind(id_) for id_ in PRODUCTS for kind in (PublishProduct, PublishProduct, UnpublishProduct, ArchiveProduct)),
+    *(SchedulePrice(SMALL, name, eur(5), NOON, end, NOON - timedelta(1)) for name in "ab" for end in (None, LATER)),
+    *(KeepPriceSchedule(MUG, SMALL, name, now) for name in "ab" for now in (NOON, LATER)),
+    *(
+        PutCatalogRow(id_, slug, "Row", None, CATEGORIES[0], status, sku=sku, price=price)
+        for id_ in PRODUCTS
+        for slug in ("a", None)
+        for status in ("active", "draft")
+        for sku, price in ((None, None), (SMALL, eur(6)), (SKUS[2], eur(6)))
+    ),
+    *(CancelPriceSchedule(SMALL, name) for name in "ab"),
     *(RegisterUser(user, "who@example.org") for user in (ANN, UserId("usr_bob"))),
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),
     *(SkipFact("sale", key, 7, "a typing error") for key in "ab"),
@@ -149,6 +174,20 @@ class AnyShop(RuleBasedStateMachine):
     def what_is_low_has_been_said(self) -> None:
         for stock in (self.shop(stocks(sku, location)) for sku in SKUS for location in LOCATIONS):
             assert stock.is_low == (stock.threshold is not None and stock.available <= stock.threshold)
+
+    @invariant()
+    def the_tree_of_categories_has_no_cycles(self) -> None:
+        for category_id in CATEGORIES:
+            at: CategoryId | None = category_id
+            for _ in CATEGORIES:
+                at = None if at is None else self.shop(categories(at)).parent_id
+            assert at is None
+
+    @invariant()
+    def one_scheduled_price_runs_at_a_time(self) -> None:
+        for variant in self.shop(products(MUG)).variants.values():
+            running = [schedule for schedule in variant.schedules.values() if schedule.running]
+            assert [variant.prices[each.price.currency] for each in running] == [each.price for each in running[:1]]
 
     @invariant()
     def names_have_one_owner(self) -> None:

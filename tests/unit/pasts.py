@@ -17,12 +17,13 @@ from events.order import (
     PaymentDeclined,
     PaymentRequested,
 )
-from events.product import ProductCreated, ProductPublished, VariantAdded
+from events.product import PriceScheduled, ProductCreated, ProductPublished, VariantAdded
 from events.stock import StockReceived, StockReserved
 from events.user import UserRegistered
-from events.values import CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.values import Attribute, CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
 
 KITCHEN, MUG, SMALL, LARGE = CategoryId("cat_kitchen"), ProductId("prd_mug"), Sku("MUG-S"), Sku("MUG-L")
+CUPS = CategoryId("cat_cups")
 ANN, CART, ORDER, PAYMENT, SECOND_PAYMENT = (
     UserId("usr_ann"),
     CartId("crt_ann"),
@@ -41,6 +42,8 @@ kitchen: tuple[Event, ...] = (
     NameClaimed("category-slug:kitchen", KITCHEN),
     CategoryCreated(KITCHEN, "kitchen", "Kitchen"),
 )
+cups_category = CategoryCreated(CUPS, "cups", "Cups", KITCHEN)
+COLOR = Attribute("color", "enum", ("red", "blue"))
 draft: tuple[Event, ...] = (
     *kitchen,
     NameClaimed("product-slug:mug", MUG),
@@ -53,6 +56,7 @@ variants: tuple[Event, ...] = (
     VariantAdded(MUG, LARGE, eur(900), {"size": "L"}),
 )
 catalog: tuple[Event, ...] = (*draft, *variants, ProductPublished(MUG))
+scheduled = PriceScheduled(MUG, SMALL, "psc_1", eur(500), NOON, LATER)
 stocked: tuple[Event, ...] = (*catalog, StockReceived(SMALL, 10), StockReceived(LARGE, 10))
 attic: tuple[Event, ...] = (LocationOpened("attic"), StockReceived(SMALL, 5, location="attic"))
 registered = UserRegistered(ANN, "ann@example.org", "Ann")

@@ -4,7 +4,8 @@ import pytest
 
 from commands import DECIDERS, Command
 from commands.cart import AddToCart, ChangeCartLine, ClearCart, MergeCarts, RemoveFromCart
-from commands.category import CreateCategory, RemoveCategory, RenameCategory
+from commands.catalog_row import PutCatalogRow
+from commands.category import CreateCategory, DeclareAttributes, MoveCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder, RecordSale
 from commands.handler import Handler, Once
 from commands.location import OpenLocation
@@ -19,14 +20,17 @@ from commands.order import (
     RecordRefund,
     ShipOrder,
 )
+from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
     AddVariant,
     ArchiveProduct,
     ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
+    UnpublishProduct,
 )
 from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
 from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
@@ -39,6 +43,8 @@ from infrastructure.memory_store import MemoryEventStore
 from tests.unit.pasts import (
     ANN,
     CART,
+    COLOR,
+    CUPS,
     GUEST,
     KITCHEN,
     LATER,
@@ -52,6 +58,7 @@ from tests.unit.pasts import (
     attic,
     cancelled,
     catalog,
+    cups_category,
     draft,
     eur,
     filled_cart,
@@ -61,6 +68,7 @@ from tests.unit.pasts import (
     placed,
     registered,
     requested,
+    scheduled,
     shipped,
     stocked,
     variants,
@@ -79,6 +87,8 @@ BY_THEMSELVES: dict[type, Story] = {
         ((), CreateCategory(KITCHEN, "kitchen", "Kitchen")),
         (kitchen, RenameCategory(KITCHEN, "At table")),
         (kitchen, RemoveCategory(KITCHEN)),
+        ((*kitchen, cups_category), MoveCategory(CUPS, None)),
+        (kitchen, DeclareAttributes(KITCHEN, (COLOR,))),
         (kitchen, CreateProduct(MUG, "mug", "Mug", KITCHEN)),
         (draft, DescribeProduct(MUG, name="Big mug")),
         (draft, AddVariant(MUG, SMALL, eur(700))),
@@ -86,6 +96,12 @@ BY_THEMSELVES: dict[type, Story] = {
         (catalog, ChangePrice(SMALL, eur(800))),
         ((*draft, *variants), PublishProduct(MUG)),
         (catalog, ArchiveProduct(MUG)),
+        (catalog, UnpublishProduct(MUG)),
+        (kitchen, PutCatalogRow(MUG, "mug", "Mug", "", "kitchen", "active", sku=SMALL, price=eur(700))),
+        (draft, ChangeSlug(MUG, "big-mug")),
+        (catalog, SchedulePrice(SMALL, "psc_1", eur(500), NOON, LATER, NOON)),
+        ((*catalog, scheduled), KeepPriceSchedule(MUG, SMALL, "psc_1", NOON)),
+        ((*catalog, scheduled), CancelPriceSchedule(SMALL, "psc_1")),
         ((*stocked, *filled_cart), PlaceOrder(ORDER, ANN, CART, "EUR", NOON)),
         (stocked, RecordSale(ORDER, ANN, LINES)),
         (placed, PayOrder(ORDER, PAYMENT, "tok")),

@@ -8,11 +8,13 @@ from commands.product import (
     AddVariant,
     ArchiveProduct,
     ChangePrice,
+    ChangeSlug,
     ChangeVariant,
     CreateProduct,
     DescribeProduct,
     ProductCommand,
     PublishProduct,
+    UnpublishProduct,
 )
 from commands.rejections import InvalidTransition, LimitExceeded, NameTaken, NotFound
 from events.category import CategoryCreated, CategoryRemoved, CategoryRenamed
@@ -23,10 +25,12 @@ from events.product import (
     ProductCreated,
     ProductDescribed,
     ProductPublished,
+    ProductSlugChanged,
+    ProductUnpublished,
     VariantAdded,
     VariantChanged,
 )
-from events.values import CategoryId, Money, ProductId, Sku
+from events.values import CategoryId, Media, Money, ProductId, Sku
 from tests.unit.pasts import KITCHEN, LARGE, MUG, SMALL, catalog, draft, eur, kitchen, variants
 from tests.unit.shop import given, refused
 
@@ -157,3 +161,42 @@ def test_a_product_is_published_archived_and_published_again() -> None:
 def test_a_product_without_variants_cannot_be_published() -> None:
     with refused(InvalidTransition, **{"from": "DRAFT", "to": "ACTIVE", "allowed": []}):
         given(*draft).when(PublishProduct(MUG))
+
+
+def test_a_slug_changes_and_the_old_one_stays_the_products_own() -> None:
+    shop = given(*draft, ProductCreated(OTHER, "other", "Other", KITCHEN), NameClaimed("product-slug:other", OTHER))
+    assert shop.when(ChangeSlug(MUG, "big-mug")) == [
+        NameClaimed("product-slug:big-mug", MUG),
+        ProductSlugChanged(MUG, "big-mug", "mug"),
+    ]
+    with refused(NameTaken, name="mug", kind="product-slug"):
+        shop.when(ChangeSlug(OTHER, "mug"))
+    assert shop.when(ChangeSlug(MUG, "mug")) == [ProductSlugChanged(MUG, "mug", "big-mug")]
+
+
+@pytest.mark.parametrize("command", [CreateProduct(OTHER, "import", "Other", KITCHEN), ChangeSlug(MUG, "export")])
+def test_slugs_that_would_hide_behind_other_paths_are_taken(command: ProductCommand) -> None:
+    with refused(NameTaken):
+        given(*draft).when(command)
+
+
+def test_a_product_becomes_a_draft_again() -> None:
+    shop = given(*catalog)
+    unpublished = ProductUnpublished(MUG)
+    assert shop.when(UnpublishProduct(MUG), UnpublishProduct(MUG)) == [unpublished]
+    assert shop.when(ArchiveProduct(MUG), UnpublishProduct(MUG)) == [ProductArchived(MUG), unpublished]
+
+
+def test_media_weight_and_tax_class_are_kept_unless_they_are_changed() -> None:
+    picture = (Media("/mug.jpg", "A mug"),)
+    shop = given(*draft)
+    assert shop.when(DescribeProduct(MUG, media=picture), DescribeProduct(MUG, name="Cup"))[1:] == [
+        ProductDescribed(MUG, "Cup", KITCHEN, "Holds tea.", {"dishwasher": True}, picture)
+    ]
+    added = shop.when(AddVariant(MUG, SMALL, eur(700), {"size": "S"}, "reduced", 350, eur(900)))[1]
+    assert added == VariantAdded(MUG, SMALL, eur(700), {"size": "S"}, "reduced", 350, eur(900))
+    assert shop.when(ChangeVariant(SMALL, weight_g=400)) == [VariantChanged(MUG, SMALL, {"size": "S"}, "reduced", 400)]
+    assert shop.when(ChangeVariant(SMALL, {"size": "M"})) == [VariantChanged(MUG, SMALL, {"size": "M"}, "reduced", 400)]
+    assert shop.when(ChangePrice(SMALL, eur(700))) == [PriceChanged(MUG, SMALL, eur(700), eur(700))], (
+        "nothing to compare"
+    )

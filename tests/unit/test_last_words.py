@@ -7,19 +7,25 @@ from commands.handler import Handler, Once
 from commands.order import CompleteOrder
 from commands.rejections import Rejected
 from events import BEGINS_ANEW, EVENT_TYPES, LAST_WORDS, STREAM_KINDS
-from events.cart import CartCheckedOut, CartCleared, CartEvent
+from events.cart import CartCheckedOut, CartCleared, CartClosed, CartEvent
 from events.store import Append, Archive, StreamArchived
-from events.values import ProductId, Sku
+from events.values import CartId, ProductId, Sku
 from infrastructure.memory_store import MemoryEventStore
 from tests.unit.pasts import CART, ORDER, paid, placed, shipped
 
-KNOWN: dict[type, CartEvent] = {CartCheckedOut: CartCheckedOut(CART, ORDER), CartCleared: CartCleared(CART)}
+OTHER = CartId("cart_other")
+EMPTY: dict[type, tuple[CartEvent, Cart]] = {
+    CartCheckedOut: (CartCheckedOut(CART, ORDER), Cart(opened=True)),
+    CartCleared: (CartCleared(CART), Cart(opened=True)),
+    CartClosed: (CartClosed(CART, OTHER), Cart(opened=True, merged_into=OTHER)),
+}
 
 
 @pytest.mark.parametrize("kind", sorted(BEGINS_ANEW, key=str), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("before", [Cart(), Cart(True), Cart(True, {Sku("A"): CartLine(ProductId("prd_a"), 3)})])
 def test_a_stream_that_begins_anew_does_not_know_what_was(kind: type, before: Cart) -> None:
-    assert evolve(before, KNOWN[kind]) == Cart(opened=True)
+    event, after = EMPTY[kind]
+    assert evolve(before, event) == after
 
 
 def test_last_words_are_facts_of_their_streams() -> None:
