@@ -44,7 +44,7 @@ class Streams:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._contested: OrderedDict[str, Known | None] = OrderedDict()
         """Streams that others write to as well, and what they were last known to have come to: to be gone on from."""
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._loading: dict[str, asyncio.Future[None]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -88,16 +88,18 @@ class Streams:
             self._contested[stream] = known
 
     async def load(self, refs: Sequence[Ref[Any]]) -> None:
-        """Each stream once, for however many ask for it at the same time."""
-        if missing := [ref for ref in refs if ref.stream not in self._loading]:
-            task = asyncio.create_task(self._load(missing))
-            self._loading |= {ref.stream: task for ref in missing}
-        tasks = {self._loading[ref.stream] for ref in refs}
-        await asyncio.wait(tasks)  # which, unlike gather, lets them be when one who waits is cancelled
-        for task in tasks:
-            task.result()
+        """Each stream once, for however many ask for it at the same time. What the one who reads does not get, the
+        others find missing still, and read themselves."""
+        under_way = {self._loading[ref.stream] for ref in refs if ref.stream in self._loading}
+        missing = [ref for ref in refs if ref.stream not in self._loading]
+        if missing:
+            await self._load(missing)
+        if under_way:
+            await asyncio.wait(under_way)
 
     async def _load(self, refs: Sequence[Ref[Any]]) -> None:
+        done = asyncio.get_running_loop().create_future()
+        self._loading |= {ref.stream: done for ref in refs}
         try:
             since = {ref.stream: known for ref in refs if (known := self._contested.get(ref.stream)) is not None}
             for stream, known in (await self._states.read(refs, since)).items():
@@ -106,6 +108,7 @@ class Streams:
         finally:
             for ref in refs:
                 self._loading.pop(ref.stream, None)
+            done.set_result(None)
 
     async def warm(self, refs: Collection[Ref[Any]]) -> None:
         """Load in few round trips and in pages of bounded size what is not here yet."""
