@@ -126,7 +126,9 @@ def decide(command: CartCommand, read: Read) -> Sequence[Event]:
         return _merged(command, read)
     cart = read(carts(command.cart_id))
     match command:
-        case AddToCart(_, sku, quantity, customer_id) if cart.merged_into and customer_id:
+        case AddToCart(cart_id, sku, quantity, customer_id) if (
+            cart.merged_into and customer_id and cart_id != own_cart(customer_id)
+        ):
             # It was merged while this was on its way: what a customer adds is not left behind in a guest's cart.
             return decide(AddToCart(own_cart(customer_id), sku, quantity, customer_id), read)
         case AddToCart(cart_id, sku, quantity, customer_id):

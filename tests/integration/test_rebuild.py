@@ -10,9 +10,10 @@ import pytest
 from api.progress import caught_up
 from api.wiring import Shop, open_shop
 from commands import Command
-from commands.cart import AddToCart, ChangeCartLine, ClearCart, RemoveFromCart
+from commands.cart import AddToCart, ChangeCartLine, ClearCart, MergeCarts, RemoveFromCart
 from commands.category import CreateCategory, DeclareAttributes, MoveCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder
+from commands.location import OpenLocation
 from commands.order import CancelOrder, CompleteOrder, PayOrder, ShipOrder
 from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
@@ -27,8 +28,9 @@ from commands.product import (
     UnpublishProduct,
 )
 from commands.rejections import Rejected
-from commands.stock import AdjustStock, ReceiveStock
+from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
 from commands.user import GrantRole, RegisterUser, RevokeRole
+from commands.wishlist import AddWish, MoveWishToCart, RemoveWish
 from events.values import Address, Attribute, CartId, CategoryId, Money, OrderId, PaymentId, ProductId, Sku, UserId
 from infrastructure.projector import Projector
 from infrastructure.read_table import ReadTable
@@ -76,6 +78,9 @@ def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
         ArchiveProduct(ProductId("prd_5")),
         ReceiveStock(sku, chance.randrange(1, 30), "delivery"),
         AdjustStock(sku, chance.randrange(-3, 3), "count"),
+        OpenLocation("attic"),
+        TransferStock(sku, chance.randrange(1, 5), "main", "attic"),
+        SetThreshold(sku, chance.choice([None, 5, 50])),
         RegisterUser(user, f"{user}@example.com", "Ann"),
         GrantRole(user, "staff"),
         RevokeRole(user, "staff"),
@@ -83,6 +88,10 @@ def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
         ChangeCartLine(cart, sku, chance.randrange(0, 5)),
         RemoveFromCart(cart, sku),
         ClearCart(CartId("cart_3")),
+        MergeCarts(CartId(f"cart_{(n + 1) % 4}"), user),
+        AddWish(user, sku),
+        RemoveWish(user, sku),
+        MoveWishToCart(user, sku),
         *[PlaceOrder(order, user, cart, price.currency, lapses_at, ship_to=chance.choice([None, home]))] * 6,
         *[PayOrder(order, payment, chance.choice(["tok_approve", "tok_decline"]))] * 5,
         *[ShipOrder(order, "DHL", "123")] * 3,

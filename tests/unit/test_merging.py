@@ -71,3 +71,10 @@ def test_a_guest_goes_on_with_the_emptied_cart_and_it_is_merged_again() -> None:
     assert shop.when(AddToCart(GUEST, LARGE, 1)) == [CartLineAdded(GUEST, LARGE, MUG, 1, (eur(900),))]
     assert shop.when(MergeCarts(GUEST, UserId("usr_bob")))[-1] == CartClosed(GUEST, CartId("cart_bob"))
     assert shop(carts(MINE)).lines[LARGE].quantity == 1
+
+
+def test_a_customers_own_cart_takes_additions_whatever_became_of_it() -> None:
+    """Only a guest's cart is ever merged; were it another, nobody may be sent round in circles."""
+    shop = given(*catalog, *mine)
+    shop.when(MergeCarts(MINE, UserId("usr_bob")))
+    assert shop.when(AddToCart(MINE, LARGE, 1, ANN)) == [CartLineAdded(MINE, LARGE, MUG, 1, (eur(900),))]
