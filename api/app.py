@@ -12,6 +12,7 @@ from api.heads import Heads
 from api.warm import Warm
 from api.watching import Watching
 from api.wiring import Shop, open_shop
+from infrastructure.near_cache import COMPRESSED_FROM_BYTES
 from infrastructure.settings import Settings
 
 VERSION = "0.1.0"
@@ -37,7 +38,7 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
     openapi.install(app)
     for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
         app.include_router(router)
-    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES)
     app.add_middleware(Heads)
     app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes, streamed=STREAMED)
     app.add_middleware(Warm)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from api.depending import on_the_loop
 from api.problems import Problem
 from api.wiring import Shop
 from queries.rows import Key, Listing, Part, Window
@@ -140,4 +141,4 @@ class Paging(Pages):
         return Page(data=[show(row) for row in rows], page=info)
 
 
-Listed = Annotated[Paging, Depends()]
+Listed = Annotated[Paging, Depends(on_the_loop(Paging))]

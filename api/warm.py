@@ -5,7 +5,6 @@ So there is nothing to check here but what the request adds: what it knows alrea
 They are counted like all others, and have a line in the log only where it tells everything (`debug`).
 """
 
-import gzip
 import logging
 from types import SimpleNamespace
 
@@ -18,8 +17,6 @@ from infrastructure.answers import Subject
 from infrastructure.near_cache import NearAnswer
 
 PREFIX = "/v1/products"
-COMPRESSED_FROM_BYTES = 1_000
-COMPRESSION = 6
 log = logging.getLogger("daybook.request")
 
 _JSON = (b"content-type", b"application/json")
@@ -58,7 +55,6 @@ def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes,
     """Keep what a guest is answered for the next one who asks the same."""
     scope = read.request.scope
     link = read.headers.get("link")
-    gzipped = gzip.compress(body, COMPRESSION, mtime=0) if len(body) >= COMPRESSED_FROM_BYTES else None
     answer = NearAnswer(
         subject.changes_of,
         subject.changes,
@@ -68,7 +64,6 @@ def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes,
         etag.encode(),
         [_JSON, (b"etag", etag.encode()), *([(b"link", link.encode())] if link else [])],
         body,
-        gzipped,
     )
     _ROUTES.setdefault(answer.route, SimpleNamespace(path=answer.route))
     read.shop.near.keep((scope["path"], scope["query_string"]), answer, good_for_s)
@@ -112,10 +107,10 @@ async def _sent(
         await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
         await send({"type": "http.response.body", "body": b""})
         return
-    if answer.gzipped is not None:
+    if answer.is_compressible:
         headers.append(_VARY)
         if takes_gzip:
-            body = answer.gzipped
+            body = answer.compressed()
             headers.append(_GZIP)
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": 200, "headers": headers})

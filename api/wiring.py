@@ -98,6 +98,8 @@ async def open_shop(
         )
         cache = await stack.enter_async_context(open_cache(servers.redis_url, settings.key_prefix, metrics))
         near = NearCache(settings.near_cache_mb * 1_000_000)
+        answers = Answers(cache, near)
+        stack.push_async_callback(answers.close)
         positions = Positions()
         committer = await stack.enter_async_context(
             Committer(
@@ -143,7 +145,7 @@ async def open_shop(
             positions,
             cache,
             near,
-            Answers(cache, near),
+            answers,
             accounts,
             projector,
             reactor,

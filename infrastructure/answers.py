@@ -18,6 +18,7 @@ Make = Callable[[], Awaitable[tuple[int, bytes | None]]]
 OTHERS_TURN_S = 1.0
 """So long we wait for another process that is fetching the same; a fetch that takes longer is nobody's to wait for."""
 LOOK_AGAIN_S = 0.02
+PUTTING_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,12 @@ class Answer(NamedTuple):
 class Answers:
     def __init__(self, cache: RedisCache, near: NearCache) -> None:
         self._cache, self._near = cache, near
+        self._putting: set[asyncio.Task[None]] = set()
         self._fetching: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+
+    async def close(self) -> None:
+        """Wait for what is on its way into the cache."""
+        await asyncio.gather(*self._putting, return_exceptions=True)
 
     async def get(self, subject: Subject, make: Make, *, at_least: int = 0) -> Answer:
         """An answer that stands for `at_least` or more. Raises what `make` raises."""
@@ -76,7 +82,12 @@ class Answers:
             return held
         position, body = await make()
         if body is not None:
-            await self._cache.put(subject.kind, subject.identity, position, body, turn or "")
+            # Nobody waits for Redis to have it, unless it cannot keep up.
+            put = asyncio.create_task(self._cache.put(subject.kind, subject.identity, position, body, turn or ""))
+            self._putting.add(put)
+            put.add_done_callback(self._putting.discard)
+            if len(self._putting) > PUTTING_MAX:
+                await put
         return Answer(position, body)
 
     async def _look(self, subject: Subject, at_least: int) -> tuple[Answer | None, str | None]:

@@ -6,19 +6,22 @@ for n, however old it is. While nobody listens nothing is kept; and nothing outl
 """
 
 import asyncio
+import gzip
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CHANGES_KEPT = 10_000
 ENTRY_OVERHEAD_BYTES = 1_000
+COMPRESSED_FROM_BYTES = 1_000
+COMPRESSION = 6
 
 Target = tuple[str, bytes]
 """Path and query of a request, as they came."""
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NearAnswer:
     """What goes out as it is. `position` is what the body was read at; it stands for more as time goes on."""
 
@@ -30,12 +33,21 @@ class NearAnswer:
     etag: bytes
     headers: Headers
     body: bytes
-    gzipped: bytes | None
-    """The same, if that is worth it."""
+    _gzipped: bytes = b""
 
     @property
     def size(self) -> int:
-        return len(self.body) + len(self.gzipped or b"") + ENTRY_OVERHEAD_BYTES
+        """In bytes, with room for the compressed body."""
+        return 2 * len(self.body) + ENTRY_OVERHEAD_BYTES
+
+    @property
+    def is_compressible(self) -> bool:
+        return len(self.body) >= COMPRESSED_FROM_BYTES
+
+    def compressed(self) -> bytes:
+        """With gzip; made when it is first wanted."""
+        self._gzipped = self._gzipped or gzip.compress(self.body, COMPRESSION, mtime=0)
+        return self._gzipped
 
 
 class NearCache:

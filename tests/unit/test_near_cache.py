@@ -13,7 +13,7 @@ MUG, LIST = ("/v1/products/mug", b""), ("/v1/products", b"limit=2")
 
 
 def answer(kind: str = "product", identity: str = "mug", position: int = 10, body: bytes = b"{}") -> NearAnswer:
-    return NearAnswer(kind, identity, "/r", position, ("product",), b'"1"', [], body, None)
+    return NearAnswer(kind, identity, "/r", position, ("product",), b'"1"', [], body)
 
 
 def listening(position: int = 10, room: int = 1_000_000) -> NearCache:
