@@ -12,7 +12,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from dataclasses import dataclass
 from typing import Any
 
-from api.catalog_table import Row, RowError, rows_of
+from api.catalog_table import Row, rows_of
+from api.table_lines import RowError
 from commands.catalog_row import FieldRequired, PutCatalogRow, reads_ahead
 from commands.claim import claims
 from commands.decider import Ref

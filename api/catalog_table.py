@@ -26,6 +26,7 @@ from api.fields import (
     TaxClass,
 )
 from api.media import CSV
+from api.table_lines import ROWS_AT_ONCE, RowError, Unreadable, lines_of, whole_records
 from commands.catalog_row import PutCatalogRow
 from events.values import Money, ProductId
 from infrastructure.ids import new_id
@@ -45,12 +46,8 @@ COLUMNS = (
     "media",
 )
 GROUPS = ("attributes", "options")
-ROWS_AT_ONCE = 512
-MAX_LINE_BYTES = 1_000_000
-MAX_RECORDS_BYTES = 8_000_000
 
 _Minor = Annotated[int, Field(ge=0, le=MAX_PRICE_MINOR)]
-_BOM = b"\xef\xbb\xbf"
 
 
 class CatalogRow(Body):
@@ -72,26 +69,9 @@ class CatalogRow(Body):
     media: MediaList | None = None
 
 
-class RowError(NamedTuple):
-    """What is wrong with one row, at which line of the table."""
-
-    line: int
-    field: str
-    code: str
-    message: str
-
-
 class Row(NamedTuple):
     line: int
     command: PutCatalogRow
-
-
-class Unreadable(Exception):
-    """Nothing beyond this line can be understood."""
-
-    def __init__(self, line: int, code: str, message: str) -> None:
-        super().__init__(f"line {line}: {message}")
-        self.error = RowError(line, "", code, message)
 
 
 _ROW = TypeAdapter(CatalogRow)
@@ -105,7 +85,7 @@ async def rows_of(chunks: AsyncIterable[bytes], media_type: str) -> AsyncIterato
 
 
 async def _ndjson_groups(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[Row | RowError]]:
-    async for first, lines in _lines(chunks):
+    async for first, lines in lines_of(chunks):
         for begin in range(0, len(lines), ROWS_AT_ONCE):
             some = enumerate(lines[begin : begin + ROWS_AT_ONCE], first + begin)
             yield [_from_json(number, line) for number, line in some if line.strip()]
@@ -114,37 +94,12 @@ async def _ndjson_groups(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[Row
 async def _csv_groups(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[Row | RowError]]:
     header: Sequence[str] | None = None
     delimiter = ","
-    async for first, lines in _whole_records(chunks):
+    async for first, lines in whole_records(chunks):
         if header is None:
             delimiter = ";" if b";" in lines[0] and b"," not in lines[0] else ","
             header = _header(lines, delimiter)
         else:
             yield list(_records(lines, first, header, delimiter))
-
-
-async def _whole_records(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """First the lines of the header, then those of some hundred records at a time: a line may end inside a cell.
-
-    Raises Unreadable, once all that came before has been told."""
-    kept: list[bytes] = []
-    first, quotes, size, wanted = 1, 0, 0, 1
-    end: Unreadable | None = None
-    try:
-        async for number, lines in _lines(chunks):
-            for offset, line in enumerate(lines):
-                kept.append(line)
-                quotes, size = quotes + line.count(b'"'), size + len(line)
-                if quotes % 2 and size > MAX_RECORDS_BYTES:
-                    raise Unreadable(first, "quote_not_closed", "a quote is opened here or below and never closed")
-                if quotes % 2 == 0 and len(kept) >= wanted:
-                    yield first, kept
-                    kept, first, quotes, size, wanted = [], number + offset + 1, 0, 0, ROWS_AT_ONCE
-    except Unreadable as unreadable:
-        end = unreadable
-    if kept and (end is None or quotes % 2 == 0):
-        yield first, kept
-    if end is not None:
-        raise end
 
 
 def _header(lines: Sequence[bytes], delimiter: str) -> Sequence[str]:
@@ -253,19 +208,3 @@ def _refused(line: int, error: ValidationError) -> RowError:
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
     """What is not UTF-8 comes out as what no field may hold, so that its row is refused and no other."""
     return (line.decode(errors="surrogateescape") for line in lines)
-
-
-async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Whole lines as they come, with the number of the first. Raises Unreadable for a line without end."""
-    rest, number = b"", 1
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if lines:
-            if number == 1:
-                lines[0] = lines[0].removeprefix(_BOM)
-            yield number, [line + b"\n" for line in lines]
-            number += len(lines)
-        if len(rest) > MAX_LINE_BYTES:
-            raise Unreadable(number, "line_too_long", f"has more than {MAX_LINE_BYTES:,} bytes")
-    if rest:
-        yield number, [rest]

@@ -1,5 +1,6 @@
 """The clock of scheduled prices: asks the rules to start or end what is due. The reactor that works runs it."""
 
+import asyncio
 import contextlib
 from datetime import UTC, datetime
 
@@ -15,9 +16,14 @@ DUE_PRICES = """SELECT product_id, sku, schedule_id FROM price_schedule
 
 
 async def keep_schedules(pool: Pool, handler: Handler, actor: str) -> None:
-    """Asking again does no harm: the table may be behind, and the rules know what has been done."""
+    """Asking again does no harm: the table may be behind, and the rules know what has been done.
+
+    Many prices change at the same midnight, so they are asked for side by side and travel in few batches."""
     now = datetime.now(UTC)
-    for row in await pool.fetch(DUE_PRICES, now):
-        command = KeepPriceSchedule(ProductId(row["product_id"]), Sku(row["sku"]), row["schedule_id"], now)
+
+    async def keep(product_id: str, sku: str, schedule_id: str) -> None:
+        command = KeepPriceSchedule(ProductId(product_id), Sku(sku), schedule_id, now)
         with contextlib.suppress(StoreBusy, Unacknowledged, AppendRefused, Rejected):
             await handler(command, metadata=Metadata(actor, "KeepPriceSchedule"))
+
+    await asyncio.gather(*(keep(*row) for row in await pool.fetch(DUE_PRICES, now)))

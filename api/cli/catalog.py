@@ -16,7 +16,7 @@ from api.cli.output import AsJson, errors, say, say_json, say_table
 
 if TYPE_CHECKING:
     from api.catalog_import import Tally
-    from api.catalog_table import RowError
+    from api.table_lines import RowError
     from api.wiring import Shop
 
 CHUNK_BYTES = 65_536
@@ -95,7 +95,7 @@ async def _brought_in(
     shop: "Shop", file: Path, size_bytes: int, media_type: str, *, dry_run: bool
 ) -> "tuple[Tally, list[RowError], str | None]":
     from api.catalog_import import Tally, import_table, rehearsing
-    from api.catalog_table import Unreadable
+    from api.table_lines import Unreadable
     from events.store import Metadata
     from infrastructure.garbage import rarely_collected
 

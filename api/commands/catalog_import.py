@@ -11,11 +11,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from api.catalog_import import Progress, Tally, import_table, rehearsing
-from api.catalog_table import COLUMNS, RowError, Unreadable
+from api.catalog_table import COLUMNS
 from api.handling import Handle, Handling
 from api.media import CSV, JSON, NDJSON, chosen
 from api.problems import Problem
 from api.security import Staff
+from api.table_lines import RowError, Unreadable
 from events.store import StoreBusy, Unacknowledged
 
 MAX_ERRORS_TOLD = 1_000

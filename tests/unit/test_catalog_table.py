@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api.catalog_import import Progress, import_table, rehearsing
-from api.catalog_table import MAX_LINE_BYTES, Row, RowError, Unreadable, rows_of
+from api.catalog_table import Row, rows_of
 from api.media import CSV, NDJSON
+from api.table_lines import MAX_LINE_BYTES, RowError, Unreadable
 from commands.handler import Handler
 from commands.product import products
 from events.category import CategoryCreated
