@@ -39,7 +39,7 @@ from projections import PROJECTIONS
 from projections.projection import Key, Projection
 from tests.e2e.shop_client import settings_for
 
-OPERATIONS = 700
+OPERATIONS = 900
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
@@ -92,11 +92,11 @@ def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
         AddWish(user, sku),
         RemoveWish(user, sku),
         MoveWishToCart(user, sku),
-        *[PlaceOrder(order, user, cart, price.currency, lapses_at, ship_to=chance.choice([None, home]))] * 6,
-        *[PayOrder(order, payment, chance.choice(["tok_approve", "tok_decline"]))] * 5,
-        *[ShipOrder(order, "DHL", "123")] * 3,
+        *[PlaceOrder(order, user, cart, price.currency, lapses_at, ship_to=chance.choice([None, home]))] * 8,
+        *[PayOrder(order, payment, chance.choice(["tok_approve", "tok_decline"]))] * 8,
+        *[ShipOrder(order, "DHL", "123")] * 2,
         CompleteOrder(order),
-        *[CancelOrder(order, "no")] * 2,
+        *[CancelOrder(order, "no")] * 4,
     ]
 
 
