@@ -19,11 +19,11 @@ _SORTS = {
 SORTS = tuple(_SORTS)
 STATUSES = ("draft", "active", "archived")
 
-_SUBTREE = """WITH RECURSIVE below AS (
+_SUBTREE = """(WITH RECURSIVE below AS (
         SELECT category_id FROM category WHERE {} IN (category_id, slug)
         UNION SELECT c.category_id FROM category c JOIN below b ON c.parent_id = b.category_id
-    ) SELECT category_id FROM below"""
-_BELOW = f"l.category_id = ANY (ARRAY({_SUBTREE}))"
+    ) SELECT category_id FROM below)"""
+_BELOW = f"l.category_id = ANY (ARRAY{_SUBTREE})"
 _COVERED = "product_id, status, category_id, tags, created_at, name_key"
 _BY_CATEGORY = {"created_at", "name_key", "product_id"}
 _IN_STOCK = "EXISTS (SELECT FROM availability a WHERE a.product_id = {}.product_id AND a.in_stock)"
@@ -80,7 +80,7 @@ def statement(wanted: Wanted, window: Window) -> tuple[str, list[Any]]:
         # The first ones of each category below, by its index: among all products they may be far apart.
         conditions = _both(*_conditions(replace(wanted, category=None), given)[0], _beyond(wanted, window, given))
         matching = ""
-        page = f"""SELECT {key} FROM ({_SUBTREE.format(given(wanted.category))}) AS below CROSS JOIN LATERAL (
+        page = f"""SELECT {key} FROM {_SUBTREE.format(given(wanted.category))} AS below CROSS JOIN LATERAL (
         SELECT {key} FROM listing l WHERE l.category_id = below.category_id AND {conditions}
          ORDER BY {_order(wanted, window.backwards)} LIMIT {int(window.limit) + 1}) AS firsts"""
     else:
