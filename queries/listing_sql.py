@@ -1,7 +1,7 @@
 """The one statement behind a list of products, put together for what is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -19,12 +19,13 @@ _SORTS = {
 SORTS = tuple(_SORTS)
 STATUSES = ("draft", "active", "archived")
 
-_BELOW = """l.category_id = ANY (ARRAY(
-    WITH RECURSIVE below AS (
+_SUBTREE = """(WITH RECURSIVE below AS (
         SELECT category_id FROM category WHERE {} IN (category_id, slug)
         UNION SELECT c.category_id FROM category c JOIN below b ON c.parent_id = b.category_id
-    ) SELECT category_id FROM below))"""
+    ) SELECT category_id FROM below)"""
+_BELOW = f"l.category_id = ANY (ARRAY{_SUBTREE})"
 _COVERED = "product_id, status, category_id, tags, created_at, name_key"
+_BY_CATEGORY = {"created_at", "name_key", "product_id"}
 _IN_STOCK = "EXISTS (SELECT FROM availability a WHERE a.product_id = {}.product_id AND a.in_stock)"
 
 
@@ -69,12 +70,21 @@ class Wanted:
 def statement(wanted: Wanted, window: Window) -> tuple[str, list[Any]]:
     """The SQL of a page with all that is counted beside it, and its parameters."""
     given = Parameters()
-    common, own = _conditions(wanted, given)
     key = ", ".join(wanted.key)
+    own: dict[str, str] = {}
     if _is_whole(wanted):
+        common, own = _conditions(wanted, given)
         matching = _matching(wanted, given, common, own)
         page = f"SELECT {key} FROM matching WHERE {_both(_all_true(own), _beyond(wanted, window, given))}"
+    elif wanted.category and wanted.status and not wanted.is_priced and wanted.key.keys() <= _BY_CATEGORY:
+        # The first ones of each category below, by its index: among all products they may be far apart.
+        conditions = _both(*_conditions(replace(wanted, category=None), given)[0], _beyond(wanted, window, given))
+        matching = ""
+        page = f"""SELECT {key} FROM {_SUBTREE.format(given(wanted.category))} AS below CROSS JOIN LATERAL (
+        SELECT {key} FROM listing l WHERE l.category_id = below.category_id AND {conditions}
+         ORDER BY {_order(wanted, window.backwards)} LIMIT {int(window.limit) + 1}) AS firsts"""
     else:
+        common, own = _conditions(wanted, given)
         conditions = _both(*common, *own.values(), _beyond(wanted, window, given))
         matching = ""
         page = f"SELECT {', '.join(map(_qualified, wanted.key))} FROM {_source(wanted, given)} WHERE {conditions}"

@@ -48,6 +48,7 @@ CREATE INDEX listing_newest_of_all ON listing (created_at, product_id);
 CREATE INDEX listing_named ON listing (status, name_key, product_id);
 CREATE INDEX listing_named_of_all ON listing (name_key, product_id);
 CREATE INDEX listing_category ON listing (category_id, status, created_at, product_id);
+CREATE INDEX listing_category_named ON listing (category_id, status, name_key, product_id);
 -- Counting the facets of the whole shop reads this, and not the table.
 CREATE INDEX listing_facets ON listing (status, product_id) INCLUDE (category_id, tags, created_at, name_key);
 CREATE INDEX listing_tags ON listing USING gin (tags) WITH (fastupdate = off);
