@@ -25,7 +25,8 @@ CALLER = {"traceparent": f"00-{CALLER_TRACE}-{CALLER_SPAN}-01"}
 
 
 @pytest.fixture(scope="module")
-def kept() -> InMemorySpanExporter:
+def kept(database_url: str) -> InMemorySpanExporter:
+    """One for each pair of servers: it ends with the shop that it belongs to."""
     return InMemorySpanExporter()
 
 
