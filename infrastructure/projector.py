@@ -8,7 +8,7 @@ left behind and says why, while the others go on.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -59,6 +59,7 @@ class Projector:
         self._failing_until: dict[str, float] = {}
         self._pages = Pages(store, store.read_page, page_facts)
         self._watch = watch or Watch()
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until cancelled, whatever happens: a database that is away is waited for, a bug is logged and tried again."""
@@ -75,6 +76,7 @@ class Projector:
         finally:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2):
+                    await self._told()
                     await self._pages.close()
                     await self._leases.release()
 
@@ -86,6 +88,7 @@ class Projector:
         while any(lease.position < head for lease in self._leases.held.values()):
             if not await self._turn():
                 break
+        await self._told()
         await self._pages.close()
         await self._leases.release()
 
@@ -173,7 +176,18 @@ class Projector:
         for lease in group:
             lease.position = end
             self._positions.advance(lease.name, end)
-        if self._cache is not None:
-            for kind, keys in changed.items():
-                await self._cache.changed(kind, keys, end)
+        await self._told()
+        if self._cache is not None and changed:
+            # While the next page is worked on; entries say themselves how old they are.
+            self._telling = asyncio.create_task(self._tell(self._cache, changed, end))
         return True
+
+    async def _tell(self, cache: RowCache, changed: Mapping[str, Sequence[Key]], position: int) -> None:
+        for kind, keys in changed.items():
+            await cache.changed(kind, keys, position)
+
+    async def _told(self) -> None:
+        """The cache has heard of all pages but the last."""
+        if self._telling is not None:
+            telling, self._telling = self._telling, None
+            await telling

@@ -153,7 +153,7 @@ async def test_after_the_patience_the_caller_hears_whether_it_may_have_been_stor
 ) -> None:
     network = Lossy(database_url, 10**6)
     async with open_store(database_url, network.open, patience_s=0.3) as store:
-        with pytest.raises(Unacknowledged, match="^the connection to the database broke before it answered$"):
+        with pytest.raises(Unacknowledged, match=r"^the connection to the database broke before it answered$"):
             await store.append(Append([claim(name)]))
         network.lost = 0
         assert await store.versions([stream(name)]) == {stream(name): 1}
@@ -191,7 +191,7 @@ async def test_a_server_that_is_no_primary_any_more_is_left(
         await store.append(Append([claim(name)], {stream(name): 0}))
     assert len(opened) == 2
     async with open_store(database_url, lambda: standby(database_url), patience_s=0.1) as store:
-        with pytest.raises(StoreBusy, match="^the database cannot be reached$"):
+        with pytest.raises(StoreBusy, match=r"^the database cannot be reached$"):
             await store.append(Append([claim(name)], {stream(name): 1}))
 
 

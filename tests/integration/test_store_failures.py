@@ -118,7 +118,7 @@ async def test_a_book_that_is_locked_too_long_makes_the_store_busy(
 
     async with open_store(database_url, impatient) as store:
         async with held_up(admin):
-            with pytest.raises(StoreBusy, match="^the database took too long$"):
+            with pytest.raises(StoreBusy, match=r"^the database took too long$"):
                 await store.append(Append([claim(name)]))
         assert await store.versions([stream(name)]) == {stream(name): 0}
         await store.append(Append([claim(name)], {stream(name): 0}))
