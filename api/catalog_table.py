@@ -103,8 +103,11 @@ async def _csv_groups(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[Row | 
 
 
 def _header(lines: Sequence[bytes], delimiter: str) -> Sequence[str]:
-    """Raises Unreadable for a column that is not known, or given twice."""
-    names = [name.strip() for name in next(csv.reader(_decoded(lines), delimiter=delimiter), [])]
+    """Raises Unreadable for what is no line of CSV, and for a column that is not known or given twice."""
+    try:
+        names = [name.strip() for name in next(csv.reader(_decoded(lines), delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise Unreadable(1, "malformed_csv", str(error)) from None
     for name in names:
         group, _, rest = name.partition(".")
         if name not in COLUMNS and not (group in GROUPS and rest):

@@ -125,6 +125,7 @@ async def test_bad_lines_of_json_are_told() -> None:
 @pytest.mark.parametrize(
     ("table", "line", "code"),
     [
+        (b"slug\rname\nmug,Mug\n", 1, "malformed_csv"),
         (b"slug,colour\nmug,red\n", 1, "unknown_column"),
         (b"slug,slug\nmug,mug\n", 1, "repeated_column"),
         (HEADER + b"x" * (MAX_LINE_BYTES + 70_000), 2, "line_too_long"),
