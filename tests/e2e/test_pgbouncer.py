@@ -133,7 +133,7 @@ async def test_appends_through_it_from_two_processes_happen_once_and_leave_no_fl
 async def test_when_it_is_killed_under_load_readers_notice_nothing_and_no_order_is_placed_twice(
     shop_client: ShopClient, bouncer: PgBouncer, database_url: str
 ) -> None:
-    product = await shop_client.product(stock=1_000)
+    product = await shop_client.product(stock=100_000)
     assert (await shop_client.guest().get(f"/v1/products/{product.slug}")).status_code == 200
     buyers = [await shop_client.customer() for _ in range(6)]
     placed: list[str] = []
