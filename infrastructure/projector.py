@@ -32,7 +32,7 @@ POLL_S = 1.0
 RETRY_S = 2.0
 LISTS_KEY = ("changed",)
 """What is marked when the lists of a kind are different now, since nobody knows which lists there are."""
-NOTIFY = "SELECT pg_notify('daybook', $1)"
+NOTIFY = "SELECT pg_notify('daybook', news) FROM unnest($1::text[]) AS news"
 
 log = structlog.get_logger(__name__)
 
@@ -170,9 +170,11 @@ class Projector:
                     changed[projection.listed_as] = [LISTS_KEY]
             took_s = asyncio.get_running_loop().time() - began
             await self._leases.advance(connection, group, end, (end - start) / took_s if took_s else 0.0)
-            for kind, keys in changed.items():
-                await connection.execute(NOTIFY, change_payload(kind, end, [":".join(map(str, key)) for key in keys]))
-            await connection.execute(NOTIFY, f"{','.join(names)} {end}")
+            # What has changed is heard before the position that it is part of.
+            news = [
+                change_payload(kind, end, [":".join(map(str, key)) for key in keys]) for kind, keys in changed.items()
+            ]
+            await connection.execute(NOTIFY, [*news, f"{','.join(names)} {end}"])
         for lease in group:
             lease.position = end
             self._positions.advance(lease.name, end)

@@ -206,9 +206,9 @@ BEGIN
          WHERE r_position[k.request] >= 0;
     END IF;
 
-    INSERT INTO writers AS w (writer, batch, after, until, recorded_at)
-    VALUES (append_facts.writer, append_facts.batch, head_before, head_after, append_facts.at)
-        ON CONFLICT ON CONSTRAINT writers_pkey
-        DO UPDATE SET batch = excluded.batch, after = excluded.after, until = excluded.until,
-                      recorded_at = excluded.recorded_at;
+    UPDATE writers w SET batch = append_facts.batch, after = head_before, until = head_after, recorded_at = append_facts.at
+     WHERE w.writer = append_facts.writer;
+    IF NOT FOUND THEN
+        INSERT INTO writers VALUES (append_facts.writer, append_facts.batch, head_before, head_after, append_facts.at);
+    END IF;
 END $$;
