@@ -38,7 +38,10 @@ _APPENDS = (
     "Each client appends one fact (`CartLineAdded`, {body}) to a stream of its own, names the version it expects, and "
     "asks again as soon as it is answered: that is, when the fact is on the disk. Ours is the whole way through "
     "`PostgresEventStore.append`, encoding included, with metadata, in one process on one event loop. The peer gets "
-    "the encoded bytes and has no metadata to write; it works in threads, at most 64 connections for them."
+    "the encoded bytes and has no metadata to write; it works in threads, at most 64 connections for "
+    "them. Where the time "
+    "goes at 64: all clients wait for the same batch, so both sides take turns; a batch of 64 is 1.0 to 1.4 ms of "
+    "PostgreSQL's processor (half of it the rows and their three indexes), one fsync, and about 1 ms of Python."
 ).format(body="about 150 bytes of JSON")
 
 _IMPORT = (
@@ -110,7 +113,12 @@ BENCHMARKS: dict[str, Benchmark] = {
         "`OrderPlaced` and `StockReserved` together, guarded by both versions. It does more than the peer, which knows "
         "of no order: that one takes a unit off a counter and inserts a reservation. `hot_sku_4` is the same with 64 "
         "buyers in each of four processes, each with a handler of its own: who loses the race for the stock's stream "
-        "reads what the winner has done, and decides again.",
+        "reads what the winner has done, and decides again. Where the time goes: in one process 65 to 80 µs "
+        "of Python for "
+        "each reservation (measured with a store that answers at once) beside 27 µs of PostgreSQL's processor, for two "
+        "facts in two streams. With four processes one batch of at most 64 wins at a time and the other three decide "
+        "again for nothing, on two cores that the database needs too: reservations that commute, instead of a version "
+        "of the stream that all must agree on, would end that.",
     ),
     "growth_10m": Benchmark(
         growth.measure,
@@ -127,7 +135,11 @@ BENCHMARKS: dict[str, Benchmark] = {
         "64 clients append to a cart each, first as fast as they can, then at half that rate (`lag_p99_load`), while "
         "`daybook worker` projects in a process of its own and another process only listens. `wake_p99` is the time "
         "from asking for an append until the listener has heard of its position; `lag_p99` the time from its answer "
-        "until the listener has heard that the row is in the read table, both over all appends of the run.",
+        "until the listener has heard that the row is in the read table, both over all appends of the run. "
+        "Where the time "
+        "goes: a fact waits for the page under way and then for its own, each about ten round trips and a "
+        "commit of its "
+        "own, with all fourteen projections in lockstep.",
     ),
     "snapshot_read": Benchmark(
         snapshot_reads.measure,
