@@ -189,7 +189,7 @@ async def test_a_seal_that_claims_other_positions_is_named(book: SealedBook, cha
 
 
 async def test_changed_digests_are_named_and_no_fact_is_blamed(book: SealedBook) -> None:
-    await book.change("UPDATE seals SET digests = set_byte(digests, 40, 1) WHERE number = 3")
+    await book.change("UPDATE seals SET digests = set_byte(digests, 40, 255 - get_byte(digests, 40)) WHERE number = 3")
     assert await book.found() == [("digests_changed", 33, 48, 3)]
 
 
