@@ -123,7 +123,10 @@ async def test_an_entry_that_the_book_does_not_tell_of_excuses_nothing(book: Arc
     [
         ("UPDATE facts SET body = '{}' WHERE position = (SELECT min(position) FROM facts)", Kind.FACT_CHANGED),
         ("DELETE FROM facts WHERE position = (SELECT min(position) FROM facts)", Kind.FACT_MISSING),
-        ("UPDATE seals SET digests = set_byte(digests, 3, 255 - get_byte(digests, 3)) WHERE number = 1", Kind.DIGESTS_CHANGED),
+        (
+            "UPDATE seals SET digests = set_byte(digests, 3, 255 - get_byte(digests, 3)) WHERE number = 1",
+            Kind.DIGESTS_CHANGED,
+        ),
         ("UPDATE archives SET sha256 = 'x'", Kind.ARCHIVE_UNTOLD),
         ("UPDATE archives SET kept = 0", Kind.ARCHIVE_UNTOLD),
     ],
