@@ -4,29 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from queries.goods import Availability, Change, Goods, goods
+from queries.goods import GOODS, Availability, Change, Goods, goods
 from queries.rows import Money, Rows
 
-CART = """SELECT c.version, c.updated_at, line.sku, line.product_id, line.quantity, line.added_at,
+CART = f"""SELECT c.version, c.updated_at, wanted.sku, wanted.product_id, wanted.quantity, wanted.added_at,
         p.name, p.slug, p.status, price.amount, before.amount AS amount_then, s.available
     FROM cart c
     LEFT JOIN LATERAL ROWS FROM (json_to_recordset(c.lines)
             AS (sku text, product_id text, quantity bigint, prices json, added_at timestamptz))
-        WITH ORDINALITY AS line (sku, product_id, quantity, prices, added_at, place) ON true
-    LEFT JOIN product p ON p.product_id = line.product_id
-    LEFT JOIN LATERAL (
-        SELECT (price ->> 'amount')::bigint AS amount
-        FROM json_array_elements(p.variants) AS variant, json_array_elements(variant -> 'prices') AS price
-        WHERE variant ->> 'sku' = line.sku AND price ->> 'currency' = $2
-    ) AS price ON true
-    LEFT JOIN LATERAL (
-        SELECT (price ->> 'amount')::bigint AS amount FROM json_array_elements(line.prices) AS price
-        WHERE price ->> 'currency' = $2
-    ) AS before ON true
-    LEFT JOIN LATERAL (
-        SELECT sum(on_hand - reserved)::bigint AS available FROM stock_level WHERE stock_level.sku = line.sku
-    ) AS s ON true
-    WHERE c.cart_id = $1 ORDER BY line.place"""
+        WITH ORDINALITY AS wanted (sku, product_id, quantity, prices, added_at, place) ON true
+    {GOODS}
+    WHERE c.cart_id = $1 ORDER BY wanted.place"""
 
 
 @dataclass(frozen=True, slots=True)

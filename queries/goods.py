@@ -8,6 +8,21 @@ from queries.rows import Money
 Availability = Literal["available", "too_few", "out_of_stock", "not_for_sale"]
 Change = Literal["price_rose", "price_fell", "too_few", "out_of_stock", "not_for_sale"]
 
+# Joined to rows `wanted` with a SKU, its product, and its prices of then; $2 is the currency.
+GOODS = """LEFT JOIN product p ON p.product_id = wanted.product_id
+    LEFT JOIN LATERAL (
+        SELECT (price ->> 'amount')::bigint AS amount
+        FROM json_array_elements(p.variants) AS variant, json_array_elements(variant -> 'prices') AS price
+        WHERE variant ->> 'sku' = wanted.sku AND price ->> 'currency' = $2
+    ) AS price ON true
+    LEFT JOIN LATERAL (
+        SELECT (price ->> 'amount')::bigint AS amount FROM json_array_elements(wanted.prices) AS price
+        WHERE price ->> 'currency' = $2
+    ) AS before ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(on_hand - reserved)::bigint AS available FROM stock_level WHERE stock_level.sku = wanted.sku
+    ) AS s ON true"""
+
 
 @dataclass(frozen=True, slots=True)
 class Goods:

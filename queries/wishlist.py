@@ -4,29 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from queries.goods import Availability, Change, goods
+from queries.goods import GOODS, Availability, Change, goods
 from queries.rows import Money, Rows
 
-WISHLIST = """SELECT w.version, w.updated_at, wish.sku, wish.product_id, wish.added_at,
+WISHLIST = f"""SELECT w.version, w.updated_at, wanted.sku, wanted.product_id, wanted.added_at,
         p.name, p.slug, p.status, price.amount, before.amount AS amount_then, s.available
     FROM wishlist w
     LEFT JOIN LATERAL ROWS FROM (json_to_recordset(w.wishes)
             AS (sku text, product_id text, prices json, added_at timestamptz))
-        WITH ORDINALITY AS wish (sku, product_id, prices, added_at, place) ON true
-    LEFT JOIN product p ON p.product_id = wish.product_id
-    LEFT JOIN LATERAL (
-        SELECT (price ->> 'amount')::bigint AS amount
-        FROM json_array_elements(p.variants) AS variant, json_array_elements(variant -> 'prices') AS price
-        WHERE variant ->> 'sku' = wish.sku AND price ->> 'currency' = $2
-    ) AS price ON true
-    LEFT JOIN LATERAL (
-        SELECT (price ->> 'amount')::bigint AS amount FROM json_array_elements(wish.prices) AS price
-        WHERE price ->> 'currency' = $2
-    ) AS before ON true
-    LEFT JOIN LATERAL (
-        SELECT sum(on_hand - reserved)::bigint AS available FROM stock_level WHERE stock_level.sku = wish.sku
-    ) AS s ON true
-    WHERE w.customer_id = $1 ORDER BY wish.place DESC"""
+        WITH ORDINALITY AS wanted (sku, product_id, prices, added_at, place) ON true
+    {GOODS}
+    WHERE w.customer_id = $1 ORDER BY wanted.place DESC"""
 
 
 @dataclass(frozen=True, slots=True)
