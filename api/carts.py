@@ -49,11 +49,11 @@ async def cart_of(request: Request, x_cart_token: CartToken = None) -> CartOf:
     principal = principal_of(request)
     if principal is None:
         token = x_cart_token or secrets.token_urlsafe(32)
-        return CartOf(_guests(token), None, None if x_cart_token else token)
+        return CartOf(guests_cart(token), None, None if x_cart_token else token)
     if x_cart_token is not None:
-        guest = await request.app.state.shop.handler.read(carts(_guests(x_cart_token)))
+        guest = await request.app.state.shop.handler.read(carts(guests_cart(x_cart_token)))
         if guest.lines and guest.merged_into is None:
-            return CartOf(_guests(x_cart_token), principal.user_id)
+            return CartOf(guests_cart(x_cart_token), principal.user_id)
     return CartOf(own_cart(principal.user_id), principal.user_id)
 
 
@@ -77,7 +77,7 @@ class Merged(BaseModel):
 
 def merging(token: str | None, user_id: UserId) -> Sequence[MergeCarts]:
     """The command that brings along what a guest has put into a cart; none for who sends no token."""
-    return [] if token is None else [MergeCarts(_guests(token), user_id)]
+    return [] if token is None else [MergeCarts(guests_cart(token), user_id)]
 
 
 def merged(events: Sequence[Event]) -> Merged | None:
@@ -92,6 +92,6 @@ def merged(events: Sequence[Event]) -> Merged | None:
     return Merged(cart_id=fact.cart_id, lines=len(fact.lines), units=units, capped=capped)
 
 
-def _guests(token: str) -> CartId:
+def guests_cart(token: str) -> CartId:
     """Only a hash of the token is ever written down: whoever reads the book cannot open the cart."""
     return CartId("cart_" + hashlib.sha256(token.encode()).hexdigest()[:32])

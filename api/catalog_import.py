@@ -7,8 +7,8 @@ run is the same import by a handler whose book keeps nothing.
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from events.values import Sku
 from infrastructure.rehearsal import STREAMS_KEPT, Rehearsal
 
 PAUSES_S = (0.1, 0.5, 2.0, 5.0)
+GROUPS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,7 @@ async def import_table(
     Tells how far it is after every group of rows. Raises catalog_table.Unreadable, and StoreBusy or Unacknowledged
     when the store stays away; what was told until then is done."""
     started, tally = time.monotonic(), Tally()
-    async for group in rows_of(chunks, media_type):
-        outcomes = await _put(handler, [row for row in group if isinstance(row, Row)], metadata)
+    async for group, outcomes in _put_in_turn(handler, rows_of(chunks, media_type), metadata):
         if not dry_run:
             handler.forget([ref for each in outcomes if isinstance(each, Done) for ref in _done_with(each)])
         errors = [row for row in group if isinstance(row, RowError)]
@@ -84,7 +84,50 @@ async def import_table(
         yield Progress(tally, sorted(errors))
 
 
-async def _put(handler: Handler, rows: list[Row], metadata: Metadata) -> list[Done | RowError]:
+_Group = list[Row | RowError]
+_Outcomes = list[Done | RowError]
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    group: _Group
+    names: frozenset[str]
+    """Slugs and SKUs: what a row of the next group must not overtake."""
+    task: asyncio.Task[_Outcomes]
+
+
+async def _put_in_turn(
+    handler: Handler, groups: AsyncIterator[_Group], metadata: Metadata
+) -> AsyncIterator[tuple[_Group, _Outcomes]]:
+    """Each group and what became of it. While one is on its way to the disk, the next one is read and decided upon.
+
+    Raises what reading does, after all that was read before."""
+    flying: deque[_UnderWay] = deque()
+    reading = asyncio.ensure_future(anext(groups, None))
+    try:
+        while True:
+            over = reading.done() and (reading.exception() is not None or reading.result() is None)
+            if flying and (over or len(flying) == GROUPS_AT_ONCE or flying[0].task.done()):
+                yield flying[0].group, await flying[0].task
+                flying.popleft()
+            elif not reading.done():
+                first = [each.task for each in flying][:1]
+                await asyncio.wait([reading, *first], return_when=asyncio.FIRST_COMPLETED)
+            elif (group := reading.result()) is not None:
+                rows = [row for row in group if isinstance(row, Row)]
+                putting = asyncio.create_task(_put(handler, rows, metadata, flying[-1] if flying else None))
+                flying.append(_UnderWay(group, _names(rows), putting))
+                reading = asyncio.ensure_future(anext(groups, None))
+            else:
+                return
+    finally:
+        under_way = [reading, *(each.task for each in flying)]
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _put(handler: Handler, rows: list[Row], metadata: Metadata, before: _UnderWay | None) -> _Outcomes:
     """Rows of one product one after the other, products side by side."""
     by_product: dict[str, list[Row]] = defaultdict(list)
     slugs = {row.command.sku: row.command.slug for row in rows if row.command.slug and row.command.sku}
@@ -93,16 +136,25 @@ async def _put(handler: Handler, rows: list[Row], metadata: Metadata) -> list[Do
         by_product[row.command.slug or slugs.get(sku, sku)].append(row)
     names: list[Ref[Any]] = [claims(name) for row in rows for name in reads_ahead(row.command)]
     await handler.warm(names)
-    outcomes: list[Done | RowError] = []
+    outcomes: _Outcomes = []
 
-    async def one_after_the_other(of_product: Iterable[Row]) -> None:
+    async def one_after_the_other(of_product: Sequence[Row]) -> None:
+        if before is not None and not before.names.isdisjoint(_names(of_product)):
+            await asyncio.wait([before.task])
         for row in of_product:
             outcomes.append(await _outcome(handler, row, metadata))
 
-    async with asyncio.TaskGroup() as group:
-        for of_product in by_product.values():
-            group.create_task(one_after_the_other(of_product))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for of_product in by_product.values():
+                group.create_task(one_after_the_other(of_product))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     return outcomes
+
+
+def _names(rows: Iterable[Row]) -> frozenset[str]:
+    return frozenset(name for row in rows for name in (row.command.slug, row.command.sku) if name is not None)
 
 
 async def _outcome(handler: Handler, row: Row, metadata: Metadata) -> Done | RowError:

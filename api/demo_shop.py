@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from api.demo_terms import DEMO_TERMS
 from api.importing import fill_demo_shop
 from api.wiring import Shop
 from commands.user import ADMIN, CUSTOMER, STAFF, GrantRole, RegisterUser, users
@@ -42,6 +43,7 @@ async def fill_if_empty(shop: Shop, *, on_filling: Callable[[], None] = lambda: 
         return False
     on_filling()
     await _add(ADMINISTRATOR, shop)
+    await shop.handler(*DEMO_TERMS, metadata=Metadata(actor="demo", command="SetTaxes"))
     await fill_demo_shop(shop.handler)
     await _add(CLERK, shop)
     await _add(SHOPPER, shop)

@@ -57,6 +57,13 @@ OptionsField = Annotated[dict[AttributeName, ShortText], Field(max_length=10)]
 TaxClass = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,29}$"), Field(examples=["standard"])]
 Weight = Annotated[int, Field(ge=0, le=MAX_UNITS, strict=True, description="Grams.", examples=[350])]
 
+CountryField = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166 code.")]
+_CODE = r"^[A-Za-z0-9][A-Za-z0-9_-]{1,39}$"
+CouponCode = Annotated[str, StringConstraints(pattern=_CODE, to_upper=True), Field(examples=["SPRING"])]
+
+CountryPath = Annotated[str, Path(pattern=r"^[A-Z]{2}$", examples=["DE"])]
+CouponPath = Annotated[str, Path(pattern=_CODE, examples=["SPRING"]), AfterValidator(str.upper)]
+ZonePath = Annotated[str, Path(pattern=_SLUG, max_length=50, examples=["eu"])]
 OrderPath = Annotated[OrderId, Path(pattern=typeid("ord"))]
 ProductPath = Annotated[ProductId, Path(pattern=typeid("prd"))]
 CategoryPath = Annotated[CategoryId, Path(pattern=typeid("cat"))]
@@ -81,6 +88,9 @@ class MoneyField(Body):
         return Money(self.amount, self.currency)
 
 
+AmountList = Annotated[list[MoneyField], Field(max_length=len(CURRENCY_EXPONENTS))]
+
+
 class MediaField(Body):
     """A picture, film or document that lies elsewhere."""
 
@@ -103,7 +113,7 @@ class AddressField(Body):
     line2: ShortText = ""
     city: Name
     postal_code: Annotated[str, StringConstraints(min_length=1, max_length=20), Printable]
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"])]
+    country: CountryField
 
     def value(self) -> Address:
         return Address(self.name, self.line1, self.city, self.postal_code, self.country, self.line2)

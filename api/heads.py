@@ -33,7 +33,7 @@ class Heads:
                 await send(message)
                 await send({"type": "http.response.body", "body": b""})
 
-        scope["method"] = "GET"
+        scope["method"], scope["only_head"] = "GET", True
         try:
             await self._app(scope, received, headed)
         finally:

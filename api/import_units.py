@@ -14,10 +14,13 @@ from commands.checkout import RecordSale
 from commands.claim import claims, sku_name
 from commands.decider import Ref
 from commands.handler import Once
-from commands.order import CompleteOrder, RecordCapture, ShipOrder, orders
-from commands.product import AddVariant, CreateProduct, PublishProduct, products
+from commands.order import orders
+from commands.order_life import CompleteOrder, ShipOrder
+from commands.product import CreateProduct, PublishProduct, products
+from commands.settlement import RecordCapture
 from commands.stock import ReceiveStock, stocks
 from commands.user import RegisterUser, users
+from commands.variant import AddVariant
 from events.values import DEFAULT_LOCATION, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
 from infrastructure.complete_journey.history import CURRENCY, OPENED_AT, Article, Basket, unit_price
 from infrastructure.ids import made_id

@@ -7,6 +7,7 @@ from fastapi import Request
 from api.problems import Problem
 
 JSON, CSV, NDJSON, SSE = "application/json", "text/csv", "application/x-ndjson", "text/event-stream"
+PDF = "application/pdf"
 
 
 def chosen(request: Request, offered: Sequence[str] = (JSON, CSV)) -> str:

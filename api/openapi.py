@@ -36,16 +36,24 @@ _ERRORS = {
     "409": "A rule of the shop says no.",
     "412": "It has changed since the version in `If-Match`.",
     "422": "A field is wrong: `errors` names it.",
+    "429": "Too often. See `Retry-After`.",
     "503": "Busy, or the read side is behind `Min-Position`. See `Retry-After`.",
 }
 # Commands that must not happen twice by accident: see Handling.require_key.
 _KEYED = {
     ("post", "/v1/orders"),
     ("post", "/v1/orders/{order_id}/pay"),
+    ("post", "/v1/orders/{order_id}/capture"),
+    ("post", "/v1/orders/{order_id}/refunds"),
+    ("post", "/v1/orders/{order_id}/returns"),
     ("post", "/v1/stock/{sku}/receipts"),
     ("post", "/v1/stock/{sku}/adjustments"),
     ("post", "/v1/stock/{sku}/transfers"),
 }
+# What these change is told by no fact, or by one that is nobody's business.
+_WITHOUT_FACTS = {"/v1/auth/login", "/v1/auth/refresh", "/v1/auth/email-verification", "/v1/auth/password-reset"}
+# They change nothing, and are answered from the book itself.
+_ONLY_ASKED = {"/v1/checkout/quote"}
 _COMMAND_HEADERS = {
     "Commit-Position": ("The position of the newest fact this led to. Send it as `Min-Position` to read it.", "1042"),
     "ETag": ("The version it is at now, for `If-Match`.", '"3"'),
@@ -83,9 +91,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
             if (method, path) in _KEYED:
                 for parameter in operation["parameters"]:
                     parameter["required"] = parameter["required"] or parameter["name"] == "idempotency-key"
-            if path.startswith("/v1/") and not path.startswith("/v1/auth/login"):
+            if path.startswith("/v1/") and path not in _WITHOUT_FACTS:
                 headers = _QUERY_HEADERS if method == "get" else _COMMAND_HEADERS
-                _add_headers(operation, headers)
+                _add_headers(operation, {} if path in _ONLY_ASKED else headers)
     return document
 
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.edge import request_id_of
 from api.reading import Reading
 from api.wiring import Shop
-from infrastructure.answers import Subject
+from infrastructure.answers import Answer, Subject
 from infrastructure.near_cache import NearAnswer
 
 PREFIX = "/v1/products"
@@ -51,22 +51,23 @@ class Warm:
         await self._app(scope, receive, send)
 
 
-def keep(read: Reading, subject: Subject, position: int, etag: str, body: bytes, good_for_s: float) -> None:
-    """Keep what a guest is answered for the next one who asks the same."""
+def keep(read: Reading, subject: Subject, made: Answer, etag: str, body: bytes) -> None:
+    """Keep what a guest is answered for the next one who asks the same; `body` is what is shown of what was `made`."""
     scope = read.request.scope
     link = read.headers.get("link")
     answer = NearAnswer(
         subject.changes_of,
         subject.changes,
         scope["route"].path,
-        position,
+        made.position,
+        made.generation,
         tuple(subject.projections),
         etag.encode(),
         [_JSON, (b"etag", etag.encode()), *([(b"link", link.encode())] if link else [])],
         body,
     )
     _ROUTES.setdefault(answer.route, SimpleNamespace(path=answer.route))
-    read.shop.near.keep((scope["path"], scope["query_string"]), answer, good_for_s)
+    read.shop.near.keep((scope["path"], scope["query_string"]), answer, made.good_for_s)
 
 
 _ROUTES: dict[str, SimpleNamespace] = {}

@@ -5,12 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from statistics import median
 
-from benchmarks.children import child, environment
-from benchmarks.figures import Aim, Figure
-from benchmarks.ground import Ground
-from benchmarks.http import connected
-from benchmarks.load import Load, under_load
-from benchmarks.orders_http import (
+from benchmarks.checkouts import (
     ARTICLES,
     PEER,
     SHOPPERS,
@@ -21,6 +16,11 @@ from benchmarks.orders_http import (
     sku,
     stock_the_shop,
 )
+from benchmarks.children import child, environment
+from benchmarks.figures import Aim, Figure
+from benchmarks.ground import Ground
+from benchmarks.http import connected
+from benchmarks.load import Load, under_load
 from infrastructure.garbage import rarely_collected
 
 

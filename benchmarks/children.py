@@ -1,5 +1,6 @@
 """Daybook's own commands as processes of their own, on the benchmark's servers, and how much memory they took."""
 
+import base64
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,18 +21,24 @@ import psutil
 from benchmarks.ground import Ground
 
 ROOT = Path(__file__).resolve().parents[1]
+# The processes of one shop share them.
+SECRET_KEY, MASTER_KEY = secrets.token_urlsafe(32), b64encode(secrets.token_bytes(32)).decode()
 LOOK_EVERY_S = 0.05
 STOP_WITHIN_S = 30.0
+NOBODY = "http://127.0.0.1:9"
+"""A gateway for those who take no payments."""
 
 
-def environment(ground: Ground, database_url: str) -> dict[str, str]:
+def environment(ground: Ground, database_url: str, gateway_url: str = NOBODY) -> dict[str, str]:
     """Production mode, as an operator sets it up; Redis entries under a prefix of their own."""
     return {
         **os.environ,
         "DAYBOOK_MODE": "production",
         "DATABASE_URL": database_url,
         "REDIS_URL": ground.redis_url,
-        "SECRET_KEY": secrets.token_urlsafe(32),
+        "SECRET_KEY": SECRET_KEY,
+        "DAYBOOK_GATEWAY_URL": gateway_url,
+        "MASTER_KEY": MASTER_KEY,
         "DAYBOOK_KEY_PREFIX": f"daybook-bench-{secrets.token_hex(4)}:",
         "DAYBOOK_LOG_LEVEL": "info",
         "DAYBOOK_LOG_FORMAT": "json",
@@ -91,3 +99,15 @@ def child(module: str, *arguments: str, env: Mapping[str, str]) -> Iterator[Chil
                 process.wait(STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextlib.contextmanager
+def sandbox_gateway() -> Iterator[str]:
+    """The sandbox as a process of its own; its URL."""
+    with tempfile.TemporaryDirectory(prefix="daybook-bench-") as data_dir:
+        secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        env = {**os.environ, "DAYBOOK_MODE": "development", "DAYBOOK_DATA_DIR": data_dir, "DAYBOOK_LOG_FORMAT": "json"}
+        with child(
+            "api.cli", "sandbox-gateway", "--port", "0", env={**env, "DAYBOOK_WEBHOOK_SECRET": secret}
+        ) as served:
+            yield f"http://127.0.0.1:{served.port_said()}"

@@ -13,20 +13,15 @@ from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
 from benchmarks.library import environment
-from events.order import (
-    OrderCompleted,
-    OrderEvent,
-    OrderPaid,
-    OrderPlaced,
-    OrderShipped,
-    PaymentCaptured,
-    PaymentRequested,
-)
+from events.order import OrderCompleted, OrderEvent, OrderPaid, OrderPlaced, OrderShipped
+from events.payment import PaymentCaptured, PaymentRequested
 from infrastructure.codec import FactTranscoder
 
 INSERT = """INSERT INTO order_summary (order_id, customer_id, status, payment, total_minor, currency, lines, ship_to,
-        carrier, tracking, cancel_reason, placed_at, lapses_at, updated_at, version)
-    VALUES (%s, %s, 'PENDING', 'NONE', %s, %s, %s, NULL, '', '', '', %s, NULL, %s, 1)"""
+        carrier, tracking, cancel_reason, placed_at, lapses_at, updated_at, version, captured_minor, refunded_minor,
+        payments, discount_minor, tax_minor, prices_include_tax, shipments, returns, credit_notes)
+    VALUES (%s, %s, 'PENDING', 'NONE', %s, %s, %s, NULL, '', '', '', %s, NULL, %s, 1, 0, 0, '[]',
+        0, 0, false, '[]', '[]', '[]')"""
 UPDATE = "UPDATE order_summary SET {}, updated_at = %s, version = version + 1 WHERE order_id = %s"
 INSERTED_AT_ONCE = 100
 """More in one statement has hung psycopg's pipeline: it waits for an answer before all of the statement is sent."""

@@ -12,7 +12,6 @@ from typing import cast
 import psutil
 from pydantic import SecretStr
 
-from api.security import access_token
 from api.wiring import Shop, open_shop
 from benchmarks.children import child, environment
 from benchmarks.figures import Figure
@@ -32,7 +31,7 @@ async def measure(ground: Ground, *, listeners: int) -> list[Figure]:
     """A service in a process of its own, its listeners all in this one, a writer in this one too."""
     appends = 10 if ground.quick else 100
     async with ground.database() as url, _service(ground, url) as (shop, server, port):
-        token, _ = access_token(shop, "usr_bench", frozenset({ADMIN}))
+        token = shop.access_tokens.issue("usr_bench", "ses_bench", frozenset({ADMIN}))
         before = server.memory_info().rss
         ears = await _connected(port, token, listeners)
         idle_cpu = await _cpu_share(server, 2.0 if ground.quick else IDLE_S)
@@ -73,6 +72,7 @@ async def _service(ground: Ground, url: str) -> AsyncIterator[tuple[Shop, psutil
             database_url=SecretStr(url),
             redis_url=SecretStr(ground.redis_url),
             secret_key=SecretStr(env["SECRET_KEY"]),
+            master_key=SecretStr(env["MASTER_KEY"]),
             data_dir=Path(data_dir),
         )
         with child("api.cli", "serve", "--port", "0", env=env) as serving:

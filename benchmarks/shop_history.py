@@ -7,7 +7,9 @@ from functools import partial
 from commands import Command
 from commands.checkout import RecordSale
 from commands.handler import Handler
-from commands.order import CompleteOrder, PayOrder, RecordCapture, ShipOrder
+from commands.order_life import CompleteOrder, ShipOrder
+from commands.payment import PayOrder
+from commands.settlement import RecordCapture
 from events.stock import StockReceived
 from events.store import Append, Metadata
 from events.values import CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId

@@ -13,6 +13,8 @@ from events.cart import (
     CartCheckedOut,
     CartCleared,
     CartClosed,
+    CartCouponRemoved,
+    CartCouponSet,
     CartEvent,
     CartLineAdded,
     CartLineChanged,
@@ -81,6 +83,7 @@ class Cart:
     lines: Mapping[Sku, CartLine] = field(default_factory=dict)
     merged_into: CartId | None = None
     """A guest's cart that was merged stays the guest's, empty: who signs out goes on with it."""
+    coupon: str | None = None
 
     def held(self, sku: Sku) -> int:
         """Units."""
@@ -98,6 +101,10 @@ def evolve(cart: Cart, event: CartEvent) -> Cart:
             return replace(cart, lines={**cart.lines, sku: replace(cart.lines[sku], quantity=quantity)})
         case CartLineRemoved(_, sku):
             return replace(cart, lines={other: line for other, line in cart.lines.items() if other != sku})
+        case CartCouponSet(_, code):
+            return replace(cart, coupon=code)
+        case CartCouponRemoved():
+            return replace(cart, coupon=None)
         case CartCleared() | CartCheckedOut():
             return Cart(opened=True)  # whatever was before: the facts before it may be in an archive
         case CartMerged(lines=lines):
@@ -143,7 +150,7 @@ def decide(command: CartCommand, read: Read) -> Sequence[Event]:
         case RemoveFromCart(cart_id, sku):
             return [CartLineRemoved(cart_id, sku)] if sku in cart.lines else []
         case ClearCart(cart_id):
-            return [CartCleared(cart_id)] if cart.lines else []
+            return [CartCleared(cart_id)] if cart.lines or cart.coupon else []
         case _:
             assert_never(command)
 
@@ -171,7 +178,7 @@ def _added(
 
 
 def _merged(command: MergeCarts, read: Read) -> Sequence[Event]:
-    """Quantities add up as far as a cart holds them; the fact says what did not fit."""
+    """Quantities add up as far as a cart holds them; the fact says what did not fit. A customer's own coupon stays."""
     into = own_cart(command.customer_id)
     guest, cart = read.all([carts(command.guest), carts(into)])
     if not guest.lines or command.guest == into:
@@ -183,7 +190,8 @@ def _merged(command: MergeCarts, read: Read) -> Sequence[Event]:
             fits, room = (fits if room > 0 else 0), room - 1
         lines.append(MergedLine(sku, line.product_id, fits, line.quantity - fits, line.prices))
     opened = [] if cart.opened else [CartOpened(into, command.customer_id)]
-    return [*opened, CartMerged(into, command.guest, tuple(lines)), CartClosed(command.guest, into)]
+    coupon = [CartCouponSet(into, guest.coupon)] if guest.coupon and not cart.coupon else []
+    return [*opened, CartMerged(into, command.guest, tuple(lines)), *coupon, CartClosed(command.guest, into)]
 
 
 def _check_quantity(sku: Sku, quantity: int) -> None:

@@ -7,7 +7,6 @@ or not at all.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from commands import product
 from commands.attributes import Attributes, as_declared, declared
@@ -15,10 +14,7 @@ from commands.category import categories
 from commands.claim import claims, sku_name
 from commands.decider import Ahead, Read
 from commands.product import (
-    AddVariant,
     ArchiveProduct,
-    ChangePrice,
-    ChangeVariant,
     CreateProduct,
     DescribeProduct,
     Product,
@@ -30,6 +26,7 @@ from commands.product import (
     products,
 )
 from commands.rejections import NotFound, Rejected
+from commands.variant import AddVariant, ChangePrice, ChangeVariant
 from events import Event
 from events.product import STANDARD_TAX
 from events.values import CategoryId, Media, Money, ProductId, Sku
@@ -60,7 +57,7 @@ class PutCatalogRow:
 class FieldRequired(Rejected):
     """Something new cannot be made without this field."""
 
-    code: ClassVar[str] = "field_required"
+    code = "field_required"
 
     def __init__(self, field: str, what: str) -> None:
         super().__init__(f"{what} needs a {field}.", field=field)

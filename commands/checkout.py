@@ -1,15 +1,15 @@
-"""Turning a cart into an order: one decision over the order, the cart, the products and the stock of every line."""
+"""Turning a cart into an order: one decision over the order, the cart, its offer, and the stock of every line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from commands.cart import carts, on_sale
 from commands.decider import Read
+from commands.offer import Wanted, offer
 from commands.order import Status, orders
-from commands.product import products
-from commands.rejections import CartIsEmpty, LimitExceeded, NotForSale, PriceMoved
+from commands.redeeming import redeemed
+from commands.rejections import LimitExceeded, PriceMoved
 from commands.reserving import reservations
 from commands.stock import noticed
 from events import Event
@@ -21,7 +21,10 @@ from events.values import DEFAULT_LOCATION, Address, CartId, Line, Money, OrderI
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """Order what the cart holds at today's prices. `expected_total` is what the shopper was shown, if given."""
+    """Order what the cart holds at today's prices. `expected_total` is what the shopper was shown, if given.
+
+    The parcel goes to `ship_to`; a `coupon` counts instead of the cart's, if it does `now`. Who it is for is told by
+    `email`, where there is no account to know it."""
 
     order_id: OrderId
     customer_id: UserId
@@ -30,6 +33,11 @@ class PlaceOrder:
     lapses_at: datetime
     expected_total: Money | None = None
     ship_to: Address | None = None
+    shipping_method: str | None = None
+    coupon: str | None = None
+    now: datetime | None = None
+    bill_to: Address | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +56,8 @@ def decide(command: CheckoutCommand, read: Read) -> Sequence[Event]:
     if read(orders.new(command.order_id)).status is not Status.NEW:
         return []
     match command:
-        case PlaceOrder(order_id, customer_id, cart_id, currency, lapses_at, expected_total, ship_to):
-            lines = _priced(cart_id, currency, read)
-            total = _total(lines)
-            if expected_total is not None and expected_total != total:
-                raise PriceMoved(expected_total, total)
-            taken = reservations(_units(lines), read)
-            return [
-                OrderPlaced(order_id, customer_id, lines, total, cart_id, lapses_at, ship_to, _elsewhere(taken)),
-                *_reserved(order_id, taken, lapses_at, read),
-                CartCheckedOut(cart_id, order_id),
-            ]
+        case PlaceOrder():
+            return _placed(command, read)
         case RecordSale(order_id, customer_id, lines):
             if not lines or any(line.quantity < 1 for line in lines):
                 raise LimitExceeded("A sale has at least one line, and each at least one unit.", limit=1)
@@ -69,21 +68,49 @@ def decide(command: CheckoutCommand, read: Read) -> Sequence[Event]:
             assert_never(command)
 
 
-def _priced(cart_id: CartId, currency: str, read: Read) -> tuple[Line, ...]:
-    cart = read(carts(cart_id))
-    if not cart.lines:
-        raise CartIsEmpty
-    lines = []
-    catalog = read.all([products(line.product_id) for line in cart.lines.values()])
-    for (sku, cart_line), product in zip(cart.lines.items(), catalog, strict=True):
-        on_sale(sku, product)
-        price = product.variants[sku].prices.get(currency)
-        if price is None:
-            raise NotForSale(sku, f"it has no price in {currency}")
-        quantity = cart_line.quantity
-        total = price * quantity
-        lines.append(Line(sku, cart_line.product_id, product.name, product.category_id, quantity, price, total))
-    return tuple(lines)
+def wanted(command: PlaceOrder) -> Wanted:
+    """What is to be priced for it."""
+    return Wanted(
+        command.cart_id,
+        command.currency,
+        command.customer_id,
+        command.ship_to.country if command.ship_to else None,
+        command.shipping_method,
+        command.coupon,
+        command.now,
+    )
+
+
+def _placed(command: PlaceOrder, read: Read) -> Sequence[Event]:
+    found = offer(wanted(command), read)
+    costs, order_id, total = found.totals, command.order_id, found.totals.total
+    if command.expected_total is not None and command.expected_total != total:
+        raise PriceMoved(command.expected_total, total)
+    taken = reservations(_units(costs.lines), read)
+    coupon = (
+        redeemed(found.coupon, found.terms, order_id, command.customer_id, costs.discount)
+        if found.coupon and found.terms
+        else ()
+    )
+    placed = OrderPlaced(
+        order_id,
+        command.customer_id,
+        costs.lines,
+        total,
+        command.cart_id,
+        command.lapses_at,
+        command.ship_to,
+        _elsewhere(taken),
+        costs.shipping,
+        found.coupon,
+        costs.discount.amount,
+        costs.tax.amount,
+        costs.prices_include_tax,
+        command.bill_to,
+        command.email,
+    )
+    reserved = _reserved(order_id, taken, command.lapses_at, read)
+    return [placed, *reserved, *coupon, CartCheckedOut(command.cart_id, order_id)]
 
 
 def _total(lines: Sequence[Line]) -> Money:

@@ -25,6 +25,17 @@ class Ref(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Balance(Generic[S]):
+    """A number in a state, never below zero, that facts of some kinds only move: such facts commute.
+
+    `bounds(state, fact)`: decided on this state, the fact is as right on any other that such facts lead to, if the
+    balance after it lies within. None: it is right on this state only."""
+
+    of: Callable[[S], int]
+    bounds: Callable[[S, Any], tuple[int, int] | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fold(Generic[S]):
     """The state of one kind of stream: what it is before any fact, and how each fact moves it.
 
@@ -34,6 +45,7 @@ class Fold(Generic[S]):
     category: str
     initial: S
     evolve: Callable[[S, Any], S]
+    balance: Balance[S] | None = None
 
     def __call__(self, *identity: str) -> Ref[S]:
         return Ref(stream_name(self.category, *identity), self)

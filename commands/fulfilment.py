@@ -1,64 +1,97 @@
 """When this happened, do that next: the policy that moves paying and refunding along.
 
 The gateway is asked outside any transaction; what it says comes back as a command. Asking again is harmless: every
-call carries the payment's id as its idempotency key, and every command that results adds nothing the second time.
+call carries the id of the payment, capture or refund as its idempotency key, and every command that results adds
+nothing the second time.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import assert_never
 
-from commands.order import Order, OrderCommand, PaymentState, RecordCapture, RecordDecline, RecordRefund, Status
-from events import Event
-from events.order import OrderCancelled, PaymentCaptured, PaymentRequested
-from events.values import Money, OrderId, PaymentId
+from commands import Command
+from commands.gateway import ActionRequired, Authorized, Captured, Declined, Gateway, Refunded, Voided
+from commands.handler import Handler
+from commands.money import Payment, PaymentState
+from commands.order import Order, orders
+from commands.paper import IssuePapers
+from commands.payment import LetGo
+from commands.policy import Policy
+from commands.settlement import (
+    RecordActionRequired,
+    RecordAuthorization,
+    RecordCapture,
+    RecordCaptureFailure,
+    RecordDecline,
+    RecordRefund,
+    RecordRefundFailure,
+    RecordVoid,
+    SettlementCommand,
+)
+from events.order import OrderCancelled, OrderLapsed
+from events.paper import Seller
+from events.payment import CaptureRequested, PaymentRequested, PaymentVoidRequested, RefundRequested
+from events.store import Recorded
 
-
-@dataclass(frozen=True, slots=True)
-class Captured:
-    reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    reason: str
-
-
-class GatewayUnavailable(Exception):
-    """The gateway gave no answer. Ask again later, with the same payment id."""
-
-
-class Gateway(Protocol):
-    """Takes and returns money. Both calls are idempotent per payment id and raise GatewayUnavailable."""
-
-    async def capture(self, payment_id: PaymentId, amount: Money, method: str) -> Captured | Declined: ...
-
-    async def refund(self, payment_id: PaymentId, amount: Money) -> str:
-        """The gateway's reference of the refund."""
-        ...
-
-
-REACTS_TO = (PaymentRequested, PaymentCaptured, OrderCancelled)
+Cause = PaymentRequested | CaptureRequested | PaymentVoidRequested | RefundRequested | OrderCancelled | OrderLapsed
+REACTS_TO = (PaymentRequested, CaptureRequested, PaymentVoidRequested, RefundRequested, OrderCancelled, OrderLapsed)
 
 
-async def react(event: Event, order: Order, gateway: Gateway) -> OrderCommand | None:
+def fulfilment(gateway: Gateway, seller: Seller) -> Policy:
+    async def reaction(fact: Recorded, handler: Handler) -> Sequence[Command]:
+        event = fact.event
+        assert isinstance(event, REACTS_TO)
+        command = await react(event, await handler.read(orders(event.order_id)), gateway)
+        return () if command is None else (command, IssuePapers(event.order_id, datetime.now(UTC), seller))
+
+    return Policy("fulfilment", REACTS_TO, reaction)
+
+
+async def react(event: Cause, order: Order, gateway: Gateway) -> SettlementCommand | LetGo | None:
     """What to do about `event`, given its order as it is by now. Raises GatewayUnavailable."""
     match event:
-        case PaymentRequested(order_id, payment_id, amount, method):
-            # Also for an order that was cancelled meanwhile: a try before may have taken the money. It goes back then.
-            if order.payment is not PaymentState.REQUESTED or order.payment_id != payment_id:
-                return None
-            match await gateway.capture(payment_id, amount, method):
-                case Captured(reference):
-                    return RecordCapture(order_id, payment_id, amount, reference)
+        case OrderCancelled(order_id, _):
+            return LetGo(order_id, "the order was cancelled") if order.payments else None
+        case OrderLapsed(order_id):
+            return LetGo(order_id, "the order was not paid in time") if order.payments else None
+    payment = order.payments[event.payment_id]
+    match event:
+        case PaymentRequested():
+            return await _authorized(event, payment, gateway)
+        case CaptureRequested(order_id, payment_id, capture_id, amount) if capture_id in payment.capturing:
+            match await gateway.capture(payment_id, capture_id, amount):
+                case Captured(reference, taken):
+                    return RecordCapture(order_id, payment_id, taken, reference, capture_id)
                 case Declined(reason):
-                    return RecordDecline(order_id, payment_id, reason)
-        case PaymentCaptured(order_id) | OrderCancelled(order_id):
-            return await _refunded_if_cancelled(order_id, order, gateway)
+                    return RecordCaptureFailure(order_id, payment_id, capture_id, reason)
+        case PaymentVoidRequested(order_id, payment_id) if payment.voiding:
+            match await gateway.void(payment_id):
+                case Voided():
+                    return RecordVoid(order_id, payment_id)
+                case Captured(reference, taken):
+                    return RecordCapture(order_id, payment_id, taken, reference)
+        case RefundRequested(order_id, payment_id, refund_id, amount, reason) if refund_id in payment.refunding:
+            match await gateway.refund(payment_id, refund_id, amount):
+                case Refunded(reference):
+                    return RecordRefund(order_id, payment_id, reference, reason, refund_id, amount)
+                case Declined(why):
+                    return RecordRefundFailure(order_id, payment_id, refund_id, why)
     return None
 
 
-async def _refunded_if_cancelled(order_id: OrderId, order: Order, gateway: Gateway) -> OrderCommand | None:
-    if order.status is not Status.CANCELLED or order.payment is not PaymentState.CAPTURED or order.payment_id is None:
+async def _authorized(event: PaymentRequested, payment: Payment, gateway: Gateway) -> SettlementCommand | None:
+    """A payment that is called off is not asked for any more: its void finds out whether it was taken before."""
+    if payment.step is not PaymentState.REQUESTED or payment.voiding:
         return None
-    reference = await gateway.refund(order.payment_id, order.total)
-    return RecordRefund(order_id, order.payment_id, reference, "the order was cancelled")
+    order_id, payment_id, amount = event.order_id, event.payment_id, event.amount
+    match await gateway.authorize(order_id, payment_id, amount, event.method, capture=event.capture):
+        case Captured(reference, taken):
+            return RecordCapture(order_id, payment_id, taken, reference)
+        case Authorized(reference, expires_at):
+            return RecordAuthorization(order_id, payment_id, amount, reference, expires_at)
+        case ActionRequired(url):
+            return RecordActionRequired(order_id, payment_id, url)
+        case Declined(reason):
+            return RecordDecline(order_id, payment_id, reason)
+        case answer:
+            assert_never(answer)

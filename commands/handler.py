@@ -3,21 +3,23 @@
 States are kept in memory together with facts that are still on their way to disk, so commands on one hot stream
 decide one on top of the other and travel in one batch. Two rules make that safe. An answer goes out only after the
 commit. And a refusal, or a finding that nothing is to be done, is final only if everything it rests on is committed
-and current. The cache is a baseline only: the version check of the append is the judge.
+and current. The cache is a baseline only: the check of versions and balances by the append is the judge.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from commands import DECIDERS, Command
-from commands.decider import Ref
+from commands.decider import Read, Ref
+from commands.reading import Reading
 from commands.rejections import Rejected, VersionMismatch
 from commands.states import Known, Replayed, States
-from commands.streams import Entry, Reading, Streams, Unread, wrote
+from commands.streams import Entry, Streams, Unread, wrote
 from events import Event
 from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
@@ -31,7 +33,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command led to: facts stored up to `position`, and the version of every stream it read or wrote."""
+    """What a command led to: facts stored up to `position`, and the version of every stream it read or wrote.
+
+    Of a stream whose facts commute it is the least that it can be: others' facts may have come in between."""
 
     events: Sequence[Event]
     versions: Mapping[str, int]
@@ -79,6 +83,7 @@ class Handler:
         self._states = states or Replayed(store)
         self._streams = Streams(store, self._states, cached_streams)
         self._keys_in_flight: set[str] = set()
+        self._watched: dict[str, set[asyncio.Event]] = {}
 
     async def __call__(
         self,
@@ -108,9 +113,35 @@ class Handler:
         """The present, committed state of a stream."""
         return (await self._states.read([ref]))[ref.stream].state  # type: ignore[no-any-return]
 
+    async def ask(self, question: Callable[[Read], S]) -> S:
+        """What a decision would come to: answered over present, committed states that belong together.
+
+        Raises Rejected with the reason why not, StreamArchived or StoreBusy."""
+        for attempt in range(MAX_ATTEMPTS):
+            await _pause(attempt)
+            reading, answer = await self._answer(question, assuming=False)
+            if await self._streams.are_final(reading.seen):
+                if isinstance(answer, Rejected):
+                    raise answer
+                return answer
+        raise StoreBusy("others were first every time")
+
     async def versions(self, refs: Collection[Ref[Any]]) -> Mapping[str, int]:
         """The committed version of each stream; 0 for one that does not exist."""
         return await self._store.versions([ref.stream for ref in refs])
+
+    @contextmanager
+    def watching(self, ref: Ref[Any]) -> Iterator[asyncio.Event]:
+        """Set whenever a command of this process has written to the stream."""
+        event = asyncio.Event()
+        watchers = self._watched.setdefault(ref.stream, set())
+        watchers.add(event)
+        try:
+            yield event
+        finally:
+            watchers.discard(event)
+            if not watchers and self._watched.get(ref.stream) is watchers:
+                del self._watched[ref.stream]
 
     async def warm(self, refs: Collection[Ref[Any]]) -> None:
         """Read ahead what commands are about to need, in few round trips and in pages of bounded size."""
@@ -129,9 +160,7 @@ class Handler:
         expected: Mapping[Ref[Any], int],
     ) -> Done:
         for attempt in range(MAX_ATTEMPTS):
-            if attempt > TOGETHER_ATTEMPTS:
-                pause_s = FIRST_PAUSE_S * 2 ** (attempt - TOGETHER_ATTEMPTS)
-                await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, pause_s))
+            await _pause(attempt)
             try:
                 reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
             except StreamArchived as archived:
@@ -143,9 +172,10 @@ class Handler:
                     return await self._refuse(decision, once)
                 versions = {stream: entry.version for stream, entry in reading.seen.items()}
                 return Done((), versions, await self._store.head())
-            task, done = self._enqueue(reading, decision, metadata, occurred_at, once)
+            task, settled, done = self._enqueue(reading, decision, metadata, occurred_at, once)
+            await settled  # not the append itself, which goes on if the caller goes
             try:
-                appended = await asyncio.shield(task)
+                appended = task.result()
             except Conflict:
                 if attempt > 1:  # at first, what it stumbled over is enough
                     await self._streams.forget_moved(reading.seen)
@@ -158,20 +188,27 @@ class Handler:
     async def _decide(
         self, commands: Sequence[Command], expected: Mapping[Ref[Any], int], *, assuming: bool
     ) -> tuple[Reading, Sequence[Event] | Rejected]:
-        """Run the deciders until everything they ask for is in memory. Nothing is awaited after the last read."""
+        def decision(reading: Reading) -> Sequence[Event]:
+            events: list[Event] = []
+            for ref, version in expected.items():
+                reading(ref)
+                if (current := reading.seen[ref.stream].version) != version:
+                    raise VersionMismatch(version, current)
+                reading.bounds[ref.stream] = None
+            for command in commands:
+                facts = DECIDERS[type(command)](command, reading)
+                reading.evolve(facts)
+                events += facts
+            return events
+
+        return await self._answer(decision, assuming=assuming)
+
+    async def _answer(self, question: Callable[[Reading], S], *, assuming: bool) -> tuple[Reading, S | Rejected]:
+        """Ask until everything it looks up is in memory. Nothing is awaited after the last read."""
         while True:
             reading = Reading(self._streams, assuming)
-            events: list[Event] = []
             try:
-                for ref, version in expected.items():
-                    reading(ref)
-                    if (current := reading.seen[ref.stream].version) != version:
-                        raise VersionMismatch(version, current)
-                for command in commands:
-                    facts = DECIDERS[type(command)](command, reading)
-                    reading.evolve(facts)
-                    events += facts
-                return reading, events
+                return reading, question(reading)
             except Unread as unread:
                 await self._streams.load(unread.refs)
             except Rejected as refusal:
@@ -184,9 +221,9 @@ class Handler:
         metadata: Metadata,
         occurred_at: datetime | None,
         once: Once | None,
-    ) -> "tuple[asyncio.Future[Appended], Done]":
+    ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], Done]":
         """Hand the append over and let the next decision build on it. Must not await: the order of decisions is the
-        order of appends."""
+        order of appends. The second future tells when its end has been taken in."""
         expected = {stream: entry.version for stream, entry in reading.seen.items()}
         versions = dict(expected)
         for stream in reading.written:
@@ -194,27 +231,49 @@ class Handler:
         done = Done(events, versions, 0)
         key = IdempotencyKey(once.key, once.request_hash, once.answer(done)) if once else None
         after = {stream: entry.ticket for stream, entry in reading.seen.items() if entry.ticket is not None}
-        append = Append(events, expected, metadata, occurred_at, key, after=after, streams=reading.written)
+        escrows = reading.escrows() if reading.bounds else {}
+        append = Append(
+            events, expected, metadata, occurred_at, key, after=after, streams=reading.written, escrows=escrows
+        )
         task = asyncio.ensure_future(self._store.append(append))
         led_to = {stream: Known(versions[stream], reading.states[stream]) for stream in reading.written}
-        task.add_done_callback(lambda task: self._settle(task, reading, led_to))
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task.add_done_callback(lambda task: self._settle(task, reading, led_to, settled))
+        for stream in escrows:
+            self._streams.sent(stream, task)
         for stream, known in led_to.items():
             reading.seen[stream].moved_by = task
             self._streams.put(stream, Entry(*known, task, append.ticket))
         self._streams.trim()
-        return task, done
+        return task, settled, done
 
-    def _settle(self, task: "asyncio.Future[Appended]", reading: Reading, led_to: Mapping[str, Known]) -> None:
+    def _settle(
+        self,
+        task: "asyncio.Future[Appended]",
+        reading: Reading,
+        led_to: Mapping[str, Known],
+        settled: "asyncio.Future[None]",
+    ) -> None:
         """Runs before those who wait for the append go on: nobody may build on facts that were not written."""
+        if not settled.done():  # else its caller has gone
+            settled.set_result(None)
+        for stream in reading.bounds:
+            self._streams.ended(stream, task)
         if not wrote(task):
             self._streams.forget(*led_to)
             if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
                 self._streams.lost(conflict.stream)
             return
+        passed = task.result().passed
         for stream, known in led_to.items():
             if (entry := self._streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
+            if stream in passed:  # what is known of it leaves others' facts out
+                self._streams.passed(stream, reading.seen[stream].version, known.version)
+                continue
             self._streams.committed(stream, known)
+            for event in self._watched.get(stream, ()):
+                event.set()
             self._states.moved(reading.refs[stream], reading.seen[stream].version, known)
 
     async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:
@@ -223,6 +282,13 @@ class Handler:
             key, appended = known
             return _replayed(key, appended.position, once)
         raise refusal
+
+
+async def _pause(attempt: int) -> None:
+    """Longer and longer, but for the first attempts."""
+    if attempt > TOGETHER_ATTEMPTS:
+        pause_s = FIRST_PAUSE_S * 2 ** (attempt - TOGETHER_ATTEMPTS)
+        await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, pause_s))
 
 
 def _replayed(key: IdempotencyKey, position: int, once: Once | None) -> Done:

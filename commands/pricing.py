@@ -1,6 +1,6 @@
 """Prices that wait for their time: scheduled, started and ended by the clock, or called off.
 
-The clock is a process manager's (`infrastructure.scheduled_prices`): it asks to keep a schedule when one is due, and
+The clock is a process manager's (`infrastructure.deadlines`): it asks to keep a schedule when one is due, and
 what happens then is decided here. A price set by hand while a schedule runs ends it, and what was scheduled for later
 stays.
 """

@@ -1,4 +1,4 @@
-"""Keeping the catalog: products, their variants and prices. Prices that wait for their time are in `pricing`."""
+"""Keeping the catalog: products. Their variants are in `variant`, prices that wait for their time in `pricing`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,11 +9,10 @@ from commands.attributes import Attributes, check
 from commands.category import existing_category
 from commands.claim import claimed, claims, sku_name
 from commands.decider import Fold, Read
-from commands.rejections import InvalidTransition, LimitExceeded, NameTaken, NotFound
-from commands.variant import Variant, added, evolved, priced
+from commands.rejections import InvalidTransition, NameTaken, NotFound
+from commands.variant import AddVariant, ChangePrice, ChangeVariant, Variant, VariantCommand, added, evolved, varied
 from events import Event
 from events.product import (
-    STANDARD_TAX,
     ProductArchived,
     ProductCreated,
     ProductDescribed,
@@ -22,11 +21,9 @@ from events.product import (
     ProductSlugChanged,
     ProductUnpublished,
     VariantAdded,
-    VariantChanged,
 )
-from events.values import CategoryId, Media, Money, ProductId, Sku
+from events.values import CategoryId, Media, ProductId, Sku
 
-MAX_VARIANTS = 200
 NO_SLUGS = frozenset({"export", "import"})
 """They would hide behind other paths of the API."""
 
@@ -63,36 +60,6 @@ class ChangeSlug:
 
 
 @dataclass(frozen=True, slots=True)
-class AddVariant:
-    product_id: ProductId
-    sku: Sku
-    price: Money
-    options: dict[str, str] | None = None
-    tax_class: str = STANDARD_TAX
-    weight_g: int | None = None
-    compare_at: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeVariant:
-    """Change what is given; None leaves a thing as it is."""
-
-    sku: Sku
-    options: dict[str, str] | None = None
-    tax_class: str | None = None
-    weight_g: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePrice:
-    """From now on. A scheduled price of that currency that is running ends by it; those to come stay."""
-
-    sku: Sku
-    price: Money
-    compare_at: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class PublishProduct:
     product_id: ProductId
 
@@ -112,15 +79,7 @@ class ArchiveProduct:
 
 
 ProductCommand = (
-    CreateProduct
-    | DescribeProduct
-    | ChangeSlug
-    | AddVariant
-    | ChangeVariant
-    | ChangePrice
-    | PublishProduct
-    | UnpublishProduct
-    | ArchiveProduct
+    CreateProduct | DescribeProduct | ChangeSlug | VariantCommand | PublishProduct | UnpublishProduct | ArchiveProduct
 )
 
 
@@ -195,20 +154,8 @@ def decide(command: ProductCommand, read: Read) -> Sequence[Event]:
             if slug == product.slug:
                 return []
             return [*_slug_claimed(slug, product_id, read), ProductSlugChanged(product_id, slug, product.slug)]
-        case AddVariant():
-            return _variant_added(command, product, read)
-        case ChangeVariant(sku, options, tax_class, weight_g):
-            was = product.variants[sku]
-            changed = VariantChanged(
-                product_id,
-                sku,
-                dict(was.options) if options is None else options,
-                was.tax_class if tax_class is None else tax_class,
-                was.weight_g if weight_g is None else weight_g,
-            )
-            return [changed] if evolved(was, changed) != was else []
-        case ChangePrice(sku, price, compare_at):
-            return priced(product_id, sku, product.variants[sku], price, compare_at)
+        case AddVariant() | ChangeVariant() | ChangePrice():
+            return varied(command, product_id, product.variants, read)
         case _:
             return _moved(command, product)
 
@@ -261,15 +208,3 @@ def _described(command: DescribeProduct, product: Product, read: Read) -> Sequen
         before = None if moves else product.attributes
         check(described.attributes, described.category_id, read, before=before)
     return [described] if evolve(product, described) != product else []
-
-
-def _variant_added(command: AddVariant, product: Product, read: Read) -> Sequence[Event]:
-    product_id, sku, price = command.product_id, command.sku, command.price
-    if sku in product.variants:
-        return []
-    if len(product.variants) >= MAX_VARIANTS:
-        raise LimitExceeded(f"A product has at most {MAX_VARIANTS} variants.", limit=MAX_VARIANTS)
-    fact = VariantAdded(
-        product_id, sku, price, command.options, command.tax_class, command.weight_g, command.compare_at
-    )
-    return [*claimed(sku_name(sku), product_id, read), fact]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from events.values import Money, Sku
 
@@ -10,7 +10,7 @@ from events.values import Money, Sku
 class Rejected(Exception):
     """A rule of the shop says no. Nothing is stored. `details` go to the client as they are."""
 
-    code: ClassVar[str] = "rejected"
+    code = "rejected"
 
     def __init__(self, detail: str, **details: Any) -> None:
         super().__init__(detail)
@@ -79,6 +79,20 @@ class OutOfStock(Rejected):
             f"Not enough in stock: {names}.",
             items=[{"sku": i.sku, "requested": i.requested, "available": i.available} for i in items],
         )
+        self.shortages = items
+
+
+class TooManyUnits(Rejected):
+    """More units of an order than there are to be sent or returned: says what was asked for and what is possible."""
+
+    code = "too_many_units"
+
+    def __init__(self, items: Sequence[tuple[Sku, int, int]]) -> None:
+        names = ", ".join(f"{sku} ({possible} of {requested})" for sku, requested, possible in items)
+        super().__init__(
+            f"The order has not that many: {names}.",
+            items=[{"sku": sku, "requested": requested, "possible": possible} for sku, requested, possible in items],
+        )
 
 
 class PriceMoved(Rejected):
@@ -89,8 +103,8 @@ class PriceMoved(Rejected):
     def __init__(self, expected: Money, actual: Money) -> None:
         super().__init__(
             f"The total is {actual} now, not {expected}.",
-            expected={"amount": expected.amount, "currency": expected.currency},
-            actual={"amount": actual.amount, "currency": actual.currency},
+            expected=expected.as_dict(),
+            actual=actual.as_dict(),
         )
 
 
@@ -101,6 +115,19 @@ class PaymentUnderWay(Rejected):
 
     def __init__(self, payment_id: str) -> None:
         super().__init__("A payment of this order is under way.", payment_id=payment_id)
+
+
+class AmountRefused(Rejected):
+    """There is not so much to capture or to refund, or it is in another currency."""
+
+    code = "amount_refused"
+
+    def __init__(self, asked: Money, most: Money) -> None:
+        super().__init__(
+            f"At most {most} are there for this, not {asked}.",
+            asked={"amount": asked.amount, "currency": asked.currency},
+            most={"amount": most.amount, "currency": most.currency},
+        )
 
 
 class CartIsEmpty(Rejected):
@@ -129,6 +156,15 @@ class StockWouldGoNegative(Rejected):
             delta=delta,
             available=available,
         )
+
+
+class LocationInUse(Rejected):
+    """A stock location cannot be closed as it is, or cannot be used as it is being closed."""
+
+    code = "location_in_use"
+
+    def __init__(self, location: str, why: str, **details: Any) -> None:
+        super().__init__(f"{location}: {why}.", location=location, **details)
 
 
 class LimitExceeded(Rejected):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from commands.decider import Fold, Read
+from commands.decider import Balance, Fold, Read
 from commands.location import existing_location
 from commands.product import product_of
 from commands.rejections import LimitExceeded, OutOfStock, Shortage, StockWouldGoNegative
@@ -19,8 +19,10 @@ from events.stock import (
     StockRecovered,
     StockReleased,
     StockReserved,
+    StockReturned,
     StockSent,
     StockThresholdSet,
+    StockWrittenOff,
 )
 from events.values import DEFAULT_LOCATION, Sku
 
@@ -88,11 +90,11 @@ def evolve(stock: Stock, event: StockEvent) -> Stock:
     match event:
         case StockReserved(quantity=quantity):  # thousands a second of one SKU, hence not `replace`
             return Stock(stock.on_hand, stock.reserved + quantity, stock.threshold, stock.is_low)
-        case StockReceived(quantity=quantity) | StockArrived(quantity=quantity):
+        case StockReceived(quantity=quantity) | StockArrived(quantity=quantity) | StockReturned(quantity=quantity):
             return replace(stock, on_hand=stock.on_hand + quantity)
         case StockAdjusted(delta=delta):
             return replace(stock, on_hand=stock.on_hand + delta)
-        case StockSent(quantity=quantity):
+        case StockSent(quantity=quantity) | StockWrittenOff(quantity=quantity):
             return replace(stock, on_hand=stock.on_hand - quantity)
         case StockReleased(quantity=quantity) | StockLapsed(quantity=quantity):
             return replace(stock, reserved=stock.reserved - quantity)
@@ -108,7 +110,20 @@ def evolve(stock: Stock, event: StockEvent) -> Stock:
             assert_never(event)
 
 
-stocks = Fold("stock", Stock(), evolve)
+def bounds(stock: Stock, event: StockEvent) -> tuple[int, int] | None:
+    """Of reservations and what becomes of them: as long as it need not be said that the stock ran low or recovered.
+
+    What rests on more than the units available, such as the room for a receipt, is right at one version only."""
+    match event:
+        case StockReserved() | StockReleased() | StockLapsed() | StockCommitted():
+            if stock.threshold is None:
+                return 0, MAX_UNITS
+            return (0, stock.threshold) if stock.is_low else (stock.threshold + 1, MAX_UNITS)
+        case _:
+            return None
+
+
+stocks = Fold("stock", Stock(), evolve, Balance(lambda stock: stock.available, bounds))
 
 
 def decide(command: StockCommand, read: Read) -> Sequence[StockEvent]:
@@ -117,15 +132,15 @@ def decide(command: StockCommand, read: Read) -> Sequence[StockEvent]:
         case ReceiveStock(sku, quantity, reference, location):
             if quantity < 1:
                 raise LimitExceeded("At least one unit is received.", limit=1)
-            existing_location(location, read)
-            _check_room(sku, location, quantity, read)
+            existing_location(location, read, brought=True)
+            check_room(sku, location, quantity, read)
             return noticed(StockReceived(sku, quantity, reference, location), read)
         case AdjustStock(sku, delta, reason, location):
-            existing_location(location, read)
+            existing_location(location, read, brought=delta > 0)
             available = read(stocks(sku, location)).available
             if available + delta < 0:
                 raise StockWouldGoNegative(sku, delta, available)
-            _check_room(sku, location, delta, read)
+            check_room(sku, location, delta, read)
             return noticed(StockAdjusted(sku, delta, reason, location), read) if delta else []
         case TransferStock():
             return _transferred(command, read)
@@ -158,20 +173,21 @@ def _transferred(command: TransferStock, read: Read) -> Sequence[StockEvent]:
     sku, quantity, origin, destination = command.sku, command.quantity, command.origin, command.destination
     if quantity < 1:
         raise LimitExceeded("At least one unit is transferred.", limit=1)
-    for location in (origin, destination):
-        existing_location(location, read)
+    existing_location(origin, read)
+    existing_location(destination, read, brought=True)
     if origin == destination:
         return []
     available = read(stocks(sku, origin)).available
     if available < quantity:
         raise OutOfStock([Shortage(sku, quantity, available)])
-    _check_room(sku, destination, quantity, read)
+    check_room(sku, destination, quantity, read)
     return [
         *noticed(StockSent(sku, quantity, destination, command.reason, origin), read),
         *noticed(StockArrived(sku, quantity, origin, command.reason, destination), read),
     ]
 
 
-def _check_room(sku: Sku, location: str, more: int, read: Read) -> None:
+def check_room(sku: Sku, location: str, more: int, read: Read) -> None:
+    """Raises LimitExceeded."""
     if read(stocks(sku, location)).on_hand + more > MAX_UNITS:
         raise LimitExceeded(f"The book of one SKU ends at {MAX_UNITS} units.", limit=MAX_UNITS)

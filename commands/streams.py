@@ -1,20 +1,19 @@
-"""The streams that a process knows, and what one decision has looked at of them."""
+"""The streams that a process knows."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from commands.decider import Ref
 from commands.states import Known, States
-from events import Event, stream_of
 from events.store import Appended, EventStore, Ticket
-
-S = TypeVar("S")
 
 MAX_FACTS_WARMED = 20_000
 MAX_CONTESTED = 1_000
+MAX_BEHIND = 10_000
+"""Facts of its own that a process adds to a stream before it reads what others have added in between."""
 
 
 @dataclass(slots=True)
@@ -45,6 +44,8 @@ class Streams:
         self._contested: OrderedDict[str, Known | None] = OrderedDict()
         """Streams that others write to as well, and what they were last known to have come to: to be gone on from."""
         self._loading: dict[str, asyncio.Future[None]] = {}
+        self._under_way: dict[str, asyncio.Future[Appended]] = {}
+        """The newest append of this process to each stream that has a balance."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -87,6 +88,20 @@ class Streams:
         ):
             self._contested[stream] = known
 
+    def sent(self, stream: str, append: "asyncio.Future[Appended]") -> None:
+        """Whoever reads the stream before this append has ended would be behind at once."""
+        self._under_way[stream] = append
+
+    def ended(self, stream: str, append: "asyncio.Future[Appended]") -> None:
+        if self._under_way.get(stream) is append:
+            del self._under_way[stream]
+
+    def passed(self, stream: str, before: int, now: int) -> None:
+        """Others' facts came in between, which this process does not know. It reads them once in a while."""
+        if before // MAX_BEHIND != now // MAX_BEHIND:
+            self.forget(stream)
+            self._contested.pop(stream, None)  # a snapshot may be nearer
+
     async def load(self, refs: Sequence[Ref[Any]]) -> None:
         """Each stream once, for however many ask for it at the same time. What the one who reads does not get, the
         others find missing still, and read themselves."""
@@ -101,6 +116,8 @@ class Streams:
         done = asyncio.get_running_loop().create_future()
         self._loading |= {ref.stream: done for ref in refs}
         try:
+            if under_way := {self._under_way[ref.stream] for ref in refs if ref.stream in self._under_way}:
+                await asyncio.wait(under_way)
             since = {ref.stream: known for ref in refs if (known := self._contested.get(ref.stream)) is not None}
             for stream, known in (await self._states.read(refs, since)).items():
                 self._entries.setdefault(stream, Entry(*known))
@@ -138,55 +155,19 @@ class Streams:
     async def are_final(self, seen: Mapping[str, Entry]) -> bool:
         """Whether these are all committed, and were the present when they were read; those that were not are dropped.
 
-        A stream that has moved since was at the version seen if this process moved it: its append said so."""
+        A stream that has moved since was at the version seen if this process moved it from it: its append said so."""
         self.trim()
         if not await _all_written([entry.pending for entry in seen.values()]):
             return False
         current = await self._store.versions(list(seen))
-        moved = {stream: entry for stream, entry in seen.items() if current[stream] != entry.version}
-        stale = [stream for stream, entry in moved.items() if entry.moved_by is None]
+        moved = {stream: entry.moved_by for stream, entry in seen.items() if current[stream] != entry.version}
+        is_written = await _all_written(moved.values())
+        stale = [stream for stream, by in moved.items() if by is None or (wrote(by) and stream in by.result().passed)]
         self.forget(*stale)
-        return not stale and await _all_written([entry.moved_by for entry in moved.values()])
+        return is_written and not stale
 
 
-@dataclass(slots=True)
-class Reading:
-    """What one decision has looked at, and the states that its own facts have led to so far."""
-
-    streams: Streams
-    assuming: bool = False
-    """Whether streams that are assumed to be new may be taken as such; what is wrong about that comes out later."""
-    seen: dict[str, Entry] = field(default_factory=dict)
-    refs: dict[str, Ref[Any]] = field(default_factory=dict)
-    states: dict[str, Any] = field(default_factory=dict)
-    written: list[str] = field(default_factory=list)
-    """The stream of each fact decided."""
-
-    def __call__(self, ref: Ref[S]) -> S:
-        return self.all([ref])[0]
-
-    def all(self, refs: Sequence[Ref[S]]) -> list[S]:
-        unread = [ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams]
-        if to_read := [ref for ref in unread if not (self.assuming and ref.assumed_new)]:
-            raise Unread(to_read)
-        for ref in unread:
-            self.streams.put(ref.stream, Entry(0, ref.fold.initial))
-        for ref in refs:
-            if ref.stream not in self.states:
-                entry = self.streams.use(ref.stream)
-                self.seen[ref.stream], self.refs[ref.stream] = entry, ref
-                self.states[ref.stream] = entry.state
-        return [self.states[ref.stream] for ref in refs]
-
-    def evolve(self, events: Sequence[Event]) -> None:
-        """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
-        for event in events:
-            stream = stream_of(event)
-            self.written.append(stream)
-            self.states[stream] = self.refs[stream].fold.evolve(self.states[stream], event)
-
-
-async def _all_written(appends: Sequence["asyncio.Future[Appended] | None"]) -> bool:
+async def _all_written(appends: Iterable["asyncio.Future[Appended] | None"]) -> bool:
     tasks = {task for task in appends if task is not None}
     if tasks:
         await asyncio.wait(tasks)

@@ -1,10 +1,13 @@
-"""One variant of a product: what it costs in each currency, and which prices wait for their time."""
+"""One variant of a product: what it is, what it costs in each currency, and which prices wait for their time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+from commands.claim import claimed, sku_name
+from commands.decider import Read
+from commands.rejections import LimitExceeded
 from events import Event
 from events.product import (
     STANDARD_TAX,
@@ -17,6 +20,41 @@ from events.product import (
     VariantChanged,
 )
 from events.values import Money, ProductId, Sku
+
+MAX_VARIANTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AddVariant:
+    product_id: ProductId
+    sku: Sku
+    price: Money
+    options: dict[str, str] | None = None
+    tax_class: str = STANDARD_TAX
+    weight_g: int | None = None
+    compare_at: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeVariant:
+    """Change what is given; None leaves a thing as it is."""
+
+    sku: Sku
+    options: dict[str, str] | None = None
+    tax_class: str | None = None
+    weight_g: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePrice:
+    """From now on. A scheduled price of that currency that is running ends by it; those to come stay."""
+
+    sku: Sku
+    price: Money
+    compare_at: Money | None = None
+
+
+VariantCommand = AddVariant | ChangeVariant | ChangePrice
 
 VariantFact = (
     VariantChanged | PriceChanged | PriceScheduled | PriceScheduleStarted | PriceScheduleEnded | PriceScheduleCancelled
@@ -81,6 +119,35 @@ def evolved(variant: Variant, event: VariantFact) -> Variant:
 
 def _waiting(variant: Variant, schedule_id: str, schedule: Schedule) -> Variant:
     return replace(variant, schedules={**variant.schedules, schedule_id: schedule})
+
+
+def varied(
+    command: VariantCommand, product_id: ProductId, variants: Mapping[Sku, Variant], read: Read
+) -> Sequence[Event]:
+    """What a product that is there decides about its variants."""
+    sku = command.sku
+    match command:
+        case AddVariant(_, _, price, options, tax_class, weight_g, compare_at):
+            if sku in variants:
+                return []
+            if len(variants) >= MAX_VARIANTS:
+                raise LimitExceeded(f"A product has at most {MAX_VARIANTS} variants.", limit=MAX_VARIANTS)
+            fact = VariantAdded(product_id, sku, price, options, tax_class, weight_g, compare_at)
+            return [*claimed(sku_name(sku), product_id, read), fact]
+        case ChangeVariant(_, options, tax_class, weight_g):
+            was = variants[sku]
+            changed = VariantChanged(
+                product_id,
+                sku,
+                dict(was.options) if options is None else options,
+                was.tax_class if tax_class is None else tax_class,
+                was.weight_g if weight_g is None else weight_g,
+            )
+            return [changed] if evolved(was, changed) != was else []
+        case ChangePrice(_, price, compare_at):
+            return priced(product_id, sku, variants[sku], price, compare_at)
+        case _:
+            assert_never(command)
 
 
 def priced(

@@ -49,6 +49,19 @@ class CartCheckedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class CartCouponSet:
+    """The shopper wants this coupon to count. Whether it does is decided with the order."""
+
+    cart_id: CartId
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CartCouponRemoved:
+    cart_id: CartId
+
+
+@dataclass(frozen=True, slots=True)
 class MergedLine:
     """A line of a guest's cart: `quantity` units of it came over, and `left_out` did not fit into a cart."""
 
@@ -83,6 +96,8 @@ CartEvent = (
     | CartLineRemoved
     | CartCleared
     | CartCheckedOut
+    | CartCouponSet
+    | CartCouponRemoved
     | CartMerged
     | CartClosed
 )

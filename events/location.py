@@ -7,10 +7,26 @@ LOCATIONS = "all"
 
 @dataclass(frozen=True, slots=True)
 class LocationOpened:
-    """Stock may be kept there from now on."""
+    """Stock may be kept there from now on; also if it was closed before, or about to be."""
 
     location: str
     locations: str = LOCATIONS
 
 
-LocationEvent = LocationOpened
+@dataclass(frozen=True, slots=True)
+class LocationClosing:
+    """Nothing is brought there any more, so that it can be found empty."""
+
+    location: str
+    locations: str = LOCATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class LocationClosed:
+    """There was nothing there any more, and nothing had been brought since it was about to be closed."""
+
+    location: str
+    locations: str = LOCATIONS
+
+
+LocationEvent = LocationOpened | LocationClosing | LocationClosed

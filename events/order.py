@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.values import Address, CartId, Line, Money, OrderId, PaymentId, Sku, UserId, personal
+from events.payment import PaymentEvent
+from events.values import Address, CartId, Line, Money, OrderId, PaymentId, ReturnId, Sku, UserId, personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,26 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Shipping:
+    """How an order is sent and what that sold for: `total` is `price - discount`. The rest is as in a line."""
+
+    method_id: str
+    name: str
+    price: Money
+    total: Money
+    discount: int = 0
+    tax: int = 0
+    tax_ppm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPlaced:
-    """`reservations` say where the units are reserved, unless all of them are at the default location."""
+    """What was ordered, and the whole computation of what it costs, frozen.
+
+    `total` is the sum of the totals of lines and shipping, and of `tax` where that is not contained in them.
+    `discount` and `tax` are sums over lines and shipping, in minor units. `reservations` say where the units are
+    reserved, unless all of them are at the default location. A guest's order has an `email` and a customer of its own.
+    """
 
     order_id: OrderId
     customer_id: UserId
@@ -27,40 +46,13 @@ class OrderPlaced:
     lapses_at: datetime | None = None
     ship_to: Address | None = personal(default=None)
     reservations: tuple[Reservation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRequested:
-    """The shopper asked to pay; the gateway is yet to be asked. `method` is the gateway's token for the means."""
-
-    order_id: OrderId
-    payment_id: PaymentId
-    amount: Money
-    method: str
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentCaptured:
-    order_id: OrderId
-    payment_id: PaymentId
-    amount: Money
-    gateway_reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentDeclined:
-    order_id: OrderId
-    payment_id: PaymentId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRefunded:
-    order_id: OrderId
-    payment_id: PaymentId
-    amount: Money
-    gateway_reference: str
-    reason: str
+    shipping: Shipping | None = None
+    coupon: str | None = None
+    discount: int = 0
+    tax: int = 0
+    prices_include_tax: bool = False
+    bill_to: Address | None = personal(default=None)
+    email: str | None = personal(default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,34 @@ class OrderPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderInvoiced:
+    order_id: OrderId
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCredited:
+    """A credit note was issued for the oldest refund that had none."""
+
+    order_id: OrderId
+    number: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPartlyShipped:
+    """A parcel went out that leaves something behind. `units` say what was in it, and where that had been reserved."""
+
+    order_id: OrderId
+    units: tuple[Reservation, ...]
+    carrier: str = ""
+    tracking: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OrderShipped:
+    """Whatever had not been sent before went out."""
+
     order_id: OrderId
     carrier: str = ""
     tracking: str = ""
@@ -80,6 +99,29 @@ class OrderShipped:
 @dataclass(frozen=True, slots=True)
 class OrderCompleted:
     order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Units that came back to a location, to be sold again if `restocked`, else written off.
+
+    `worth` is what the customer had paid for them, with tax."""
+
+    sku: Sku
+    quantity: int
+    restocked: bool
+    location: str
+    worth: Money
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReturned:
+    """Units that had been sent came back. Money that is given back for them is said beside it."""
+
+    order_id: OrderId
+    return_id: ReturnId
+    units: tuple[Returned, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +139,14 @@ class OrderLapsed:
 
 OrderEvent = (
     OrderPlaced
-    | PaymentRequested
-    | PaymentCaptured
-    | PaymentDeclined
-    | PaymentRefunded
     | OrderPaid
+    | OrderInvoiced
+    | OrderCredited
+    | OrderPartlyShipped
     | OrderShipped
     | OrderCompleted
+    | OrderReturned
     | OrderCancelled
     | OrderLapsed
+    | PaymentEvent
 )

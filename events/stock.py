@@ -63,6 +63,28 @@ class StockCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class StockReturned:
+    """Sold units came back."""
+
+    sku: Sku
+    order_id: OrderId
+    quantity: int
+    reason: str
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
+class StockWrittenOff:
+    """Units that came back are not fit to be sold again."""
+
+    sku: Sku
+    order_id: OrderId
+    quantity: int
+    reason: str
+    location: str = DEFAULT_LOCATION
+
+
+@dataclass(frozen=True, slots=True)
 class StockSent:
     """Units went to another location, where as many arrive in the same transaction."""
 
@@ -119,6 +141,8 @@ StockEvent = (
     | StockReleased
     | StockLapsed
     | StockCommitted
+    | StockReturned
+    | StockWrittenOff
     | StockSent
     | StockArrived
     | StockThresholdSet

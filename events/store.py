@@ -24,7 +24,9 @@ class Metadata:
 
 
 class Fact(Protocol[E_co]):
-    """What a fold may know of a fact: what happened, where it stands, and when; not who asked for it, nor how."""
+    """What a fold may know of a fact: what happened, when, and where it stands.
+
+    Not who asked for it, nor how, nor when we learned of it."""
 
     @property
     def event(self) -> E_co: ...
@@ -36,8 +38,6 @@ class Fact(Protocol[E_co]):
     def position(self) -> int: ...
     @property
     def occurred_at(self) -> datetime: ...
-    @property
-    def recorded_at(self) -> datetime: ...
 
 
 class Recorded(NamedTuple):
@@ -63,7 +63,6 @@ class Bare(NamedTuple):
     version: int
     position: int
     occurred_at: datetime
-    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,19 @@ class Ticket:
         self.stored = False
 
 
-@dataclass(frozen=True, slots=True)
+class Escrow(NamedTuple):
+    """What an append knows of a stream's balance: a number that facts of some kinds only move, in whatever order they
+    come (P. O'Neil, The Escrow Transactional Method, 1986).
+
+    At the expected version it was `before`, and the facts move it by `delta`. `bounds`, if given: the facts are right
+    at any later version too, as long as only such facts came in between and the balance they lead to lies within."""
+
+    before: int
+    delta: int
+    bounds: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Append:
     """Facts to be stored all together or not at all.
 
@@ -92,6 +103,8 @@ class Append:
     append is refused if it has moved. A stream written to but not named there takes the facts at whatever version.
     `after` names, for an expected version that counts facts still under way, the append that they travel in: should
     that one not be stored, another's facts may have led to the same version, and this append is refused as well.
+    `escrows` are the balances of streams that are expected at a version and written to. A stream written to without
+    loses its balance until someone says it again, and so does one that was to be at an exact version and is not.
     `occurred_at` is when it happened in the world; None means now. `streams` has the stream of each event, where the
     caller has told them already.
     """
@@ -104,19 +117,22 @@ class Append:
     ticket: Ticket = field(default_factory=Ticket)
     after: Mapping[str, Ticket] = field(default_factory=dict)
     streams: Sequence[str] = ()
+    escrows: Mapping[str, Escrow] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """The position of the last fact written (for nothing written, the head), or what a known key stands for."""
+class Appended(NamedTuple):
+    """The position of the last fact written (for nothing written, the head), or what a known key stands for.
+
+    `passed` are streams that may have been at a later version than expected, which the append's bounds allowed."""
 
     position: int
     recorded_at: datetime
     replayed: IdempotencyKey | None = None
+    passed: Collection[str] = ()
 
 
 class Conflict(Exception):
-    """A stream is not where it was expected to be: someone else was first. Only this append is refused."""
+    """A stream, or its balance, is not where it was expected: someone else was first. Only this append is refused."""
 
     def __init__(self, stream: str, expected: int, actual: int) -> None:
         super().__init__(f"stream {stream} is at version {actual}, expected {expected}")

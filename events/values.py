@@ -9,9 +9,16 @@ Sku = NewType("Sku", str)
 CartId = NewType("CartId", str)
 OrderId = NewType("OrderId", str)
 PaymentId = NewType("PaymentId", str)
+CaptureId = NewType("CaptureId", str)
+RefundId = NewType("RefundId", str)
+ReturnId = NewType("ReturnId", str)
 UserId = NewType("UserId", str)
 
 DEFAULT_LOCATION = "main"
+GUEST = "gst"
+"""The kind of identity of a guest, who is another person with each order."""
+FORGOTTEN = "Forgotten"
+"""Stands for personal texts of someone who is forgotten."""
 
 _TWO_DIGITS = (
     "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF IDR ILS INR MXN MYR NOK NZD PHP PLN RON SEK SGD THB TRY USD ZAR"
@@ -25,6 +32,10 @@ def personal(*, default: Any = ...) -> Any:
     """Mark a field of a fact as personal data: it is what forgetting a person must make unreadable."""
     metadata = {"personal": True}
     return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+def is_guest(customer_id: UserId) -> bool:
+    return customer_id.startswith(f"{GUEST}_")
 
 
 class CurrencyMismatch(ValueError):
@@ -48,6 +59,10 @@ class Money:
 
     def __mul__(self, quantity: int) -> "Money":
         return Money(self.amount * quantity, self.currency)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is answered."""
+        return {"amount": self.amount, "currency": self.currency}
 
     def __str__(self) -> str:
         """In major units, for people ("19.99 EUR")."""
@@ -84,8 +99,9 @@ class Attribute:
 class Line:
     """One article of an order as it was sold: what it was called and cost is frozen here.
 
-    `total` is what the line sold for. It is `unit_price * quantity` for our own checkouts; history brought in from
-    elsewhere keeps its total even where no whole unit price divides into it.
+    `total` is what the line sold for. It is `unit_price * quantity - discount` for our own checkouts; history brought
+    in from elsewhere keeps its total even where no whole unit price divides into it. `discount` and `tax` are in the
+    minor units of `total`; the tax is contained in it or comes on top, as `prices_include_tax` of the order says.
     """
 
     sku: Sku
@@ -95,6 +111,10 @@ class Line:
     quantity: int
     unit_price: Money
     total: Money
+    discount: int = 0
+    tax: int = 0
+    tax_ppm: int = 0
+    """The rate, in parts per million: 190,000 is 19 %."""
 
 
 @dataclass(frozen=True, slots=True)

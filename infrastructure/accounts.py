@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import asyncpg
 import bcrypt
 
 from infrastructure.database import Pool
@@ -17,9 +18,13 @@ PASSWORD_BYTES_MAX = 72
 
 _HASH_CHARACTERS = 60
 
-_ADD = """INSERT INTO credentials (user_id, email, password_hash) VALUES ($1, $2, $3)
+ADD = """INSERT INTO credentials (user_id, email, password_hash) VALUES ($1, $2, $3)
     ON CONFLICT (email) DO NOTHING RETURNING user_id"""
-_FIND = "SELECT user_id, password_hash FROM credentials WHERE email = $1"
+FIND = "SELECT user_id, password_hash FROM credentials WHERE email = $1"
+HASH_OF = "SELECT password_hash FROM credentials WHERE user_id = $1"
+SET_PASSWORD = "UPDATE credentials SET password_hash = $2 WHERE user_id = $1"
+RENEW = "UPDATE credentials SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2"
+SET_EMAIL = "UPDATE credentials SET email = $2 WHERE user_id = $1"
 
 
 class Accounts:
@@ -33,24 +38,53 @@ class Accounts:
 
     async def add(self, user_id: str, email: str, password: str) -> bool:
         """Whether the address was free."""
-        hashed = await self._run(bcrypt.hashpw, password.encode(), bcrypt.gensalt(self._rounds))
-        return bool(await self._pool.returning(_ADD, user_id, normalized(email), hashed.decode()))
+        return bool(await self._pool.returning(ADD, user_id, normalized(email), await self._hashed(password)))
 
-    async def check(self, email: str, password: str) -> str | None:
-        """The user whose address and password these are. Takes as long for an address that nobody has."""
-        row = await self._pool.fetchrow(_FIND, normalized(email)) if email.isprintable() else None
-        password_hash = self._nobody if row is None else row["password_hash"]
-        secret = password.encode(errors="replace")
-        matches = await self._run(bcrypt.checkpw, secret[:PASSWORD_BYTES_MAX], password_hash.encode())
-        return row["user_id"] if row is not None and matches and len(secret) <= PASSWORD_BYTES_MAX else None
+    async def check(self, email: str, password: str) -> tuple[str | None, str | None]:
+        """Whose address it is, and that user again if the password is theirs.
+
+        Takes as long for an address that nobody has. A hash that was cheaper than those of today is made anew."""
+        row = await self._pool.fetchrow(FIND, normalized(email)) if email.isprintable() else None
+        if row is None:
+            await self._matches(password, self._nobody)
+            return None, None
+        user_id, password_hash = row
+        if not await self._matches(password, password_hash):
+            return user_id, None
+        if _rounds(password_hash) < self._rounds:
+            await self._pool.execute(RENEW, user_id, password_hash, await self._hashed(password))
+        return user_id, user_id
+
+    async def has_password(self, user_id: str, password: str) -> bool:
+        password_hash = await self._pool.fetchval(HASH_OF, user_id)
+        return await self._matches(password, password_hash or self._nobody) and password_hash is not None
+
+    async def set_password(self, user_id: str, password: str) -> None:
+        await self._pool.execute(SET_PASSWORD, user_id, await self._hashed(password))
+
+    async def set_email(self, user_id: str, email: str) -> bool:
+        """Whether nobody else has the address."""
+        try:
+            await self._pool.execute(SET_EMAIL, user_id, normalized(email))
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
 
     async def find(self, email: str) -> str | None:
         """The user with this address."""
-        row = await self._pool.fetchrow(_FIND, normalized(email))
+        row = await self._pool.fetchrow(FIND, normalized(email))
         return None if row is None else row["user_id"]
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _hashed(self, password: str) -> str:
+        return (await self._run(bcrypt.hashpw, password.encode(), bcrypt.gensalt(self._rounds))).decode()
+
+    async def _matches(self, password: str, password_hash: str) -> bool:
+        secret = password.encode(errors="replace")
+        matches = await self._run(bcrypt.checkpw, secret[:PASSWORD_BYTES_MAX], password_hash.encode())
+        return matches and len(secret) <= PASSWORD_BYTES_MAX
 
     async def _run(self, function: Callable[..., T], *arguments: bytes) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
@@ -58,3 +92,8 @@ class Accounts:
 
 def normalized(email: str) -> str:
     return email.strip().lower()
+
+
+def _rounds(password_hash: str) -> int:
+    """The cost that a bcrypt hash names: 12 of `$2b$12$...`."""
+    return int(password_hash.split("$")[2])

@@ -33,10 +33,12 @@ class Subject:
 
 
 class Answer(NamedTuple):
-    """The bytes, the position they stand for, and for how many seconds they may be kept."""
+    """The bytes, the position they stand for, what was known of generations before they were read, and for how many
+    seconds they may be kept."""
 
     position: int
     body: bytes | None
+    generation: int
     good_for_s: float = TTL_S
 
 
@@ -44,7 +46,7 @@ class Answers:
     def __init__(self, cache: RedisCache, near: NearCache) -> None:
         self._cache, self._near = cache, near
         self._putting: set[asyncio.Task[None]] = set()
-        self._fetching: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+        self._fetching: dict[tuple[str, str, int], asyncio.Task[Answer]] = {}
 
     async def close(self) -> None:
         """Wait for what is on its way into the cache."""
@@ -52,7 +54,7 @@ class Answers:
 
     async def get(self, subject: Subject, make: Make, *, at_least: int = 0) -> Answer:
         """An answer that stands for `at_least` or more. Raises what `make` raises."""
-        key = subject.kind, subject.identity
+        key = subject.kind, subject.identity, self._near.generation
         task = self._fetching.get(key)
         if task is None:
             task = self._fetching[key] = asyncio.create_task(self._fetched(subject, make, at_least))
@@ -62,11 +64,17 @@ class Answers:
             answer = await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                return Answer(*await make())
+                return await self.made(make)
             raise
-        return answer if answer.position >= at_least else Answer(*await make())
+        return answer if answer.position >= at_least else await self.made(make)
 
-    def _done(self, key: tuple[str, str], task: asyncio.Task[Answer]) -> None:
+    async def made(self, make: Make) -> Answer:
+        """Past the cache."""
+        generation = self._near.generation
+        position, body = await make()
+        return Answer(position, body, generation)
+
+    def _done(self, key: tuple[str, str, int], task: asyncio.Task[Answer]) -> None:
         if self._fetching.get(key) is task:
             del self._fetching[key]
         if not task.cancelled():
@@ -80,20 +88,26 @@ class Answers:
             held, turn = await self._look(subject, at_least)
         if held is not None:
             return held
-        position, body = await make()
-        if body is not None:
+        made = await self.made(make)
+        if made.body is not None:
             # Nobody waits for Redis to have it, unless it cannot keep up.
-            put = asyncio.create_task(self._cache.put(subject.kind, subject.identity, position, body, turn or ""))
+            put = asyncio.create_task(
+                self._cache.put(
+                    subject.kind, subject.identity, made.position, made.body, turn or "", generation=made.generation
+                )
+            )
             self._putting.add(put)
             put.add_done_callback(self._putting.discard)
             if len(self._putting) > PUTTING_MAX:
                 await put
-        return Answer(position, body)
+        return made
 
     async def _look(self, subject: Subject, at_least: int) -> tuple[Answer | None, str | None]:
         """What Redis holds, if it is good; and as far as we have heard of everything, it stands for that."""
-        changed = subject.changes_of, subject.changes
-        held, turn = await self._cache.look(subject.kind, subject.identity, changed, OTHERS_TURN_S)
+        changed, generation = (subject.changes_of, subject.changes), self._near.generation
+        held, turn = await self._cache.look(
+            subject.kind, subject.identity, changed, OTHERS_TURN_S, generation=generation
+        )
         if held is None:
             return None, turn
         position = held.position
@@ -101,4 +115,5 @@ class Answers:
             position = max(position, self._near.heard(subject.projections))
         elif self._near.listening:  # we have heard of a change, even if Redis could not be told
             return None, ""
-        return (Answer(position, held.body, held.good_for_s), None) if position >= at_least else (None, "")
+        found = Answer(position, held.body, generation, held.good_for_s)
+        return (found, None) if position >= at_least else (None, "")

@@ -4,25 +4,27 @@ Numbers and texts travel as one text for each argument. The driver inspects ever
 of a few hundred appends takes as long as storing it does.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from events.store import IdempotencyKey, Ticket
+from events.store import Escrow, IdempotencyKey, Ticket
 from infrastructure.raw_append import RawAppend, RawFact
 
 SEPARATOR = "\x1e"
 """Between texts: no JSON text holds this character (RFC 7464 uses it so), and no name may."""
 
+NO_BALANCE = -1
 _TEXTS, _INTEGERS = f"string_to_array(${{}}::text, chr({ord(SEPARATOR)}))", "${}::text::integer[]"
 _CONVERTED = {
-    **dict.fromkeys((3, 11, 18, 22, 24), _TEXTS),
-    **dict.fromkeys((4, 5, 6, 7, 8, 9, 10, 16, 17, 19, 20), _INTEGERS),
-    21: "${}::text::uuid[]",
-    23: "${}::text::smallint[]",
+    **dict.fromkeys((3, 15, 22, 26, 28), _TEXTS),
+    **dict.fromkeys((4, 5, 6, 7, 12, 13, 14, 20, 21, 23, 24), _INTEGERS),
+    **dict.fromkeys((8, 9, 10, 11), "${}::text::bigint[]"),
+    25: "${}::text::uuid[]",
+    27: "${}::text::smallint[]",
 }
-APPEND = f"SELECT * FROM append_facts({', '.join(_CONVERTED.get(n, '${}').format(n) for n in range(1, 26))})"
+APPEND = f"SELECT * FROM append_facts({', '.join(_CONVERTED.get(n, '${}').format(n) for n in range(1, 30))})"
 
 
 def arguments(batch: Sequence[RawAppend]) -> tuple[Any, ...]:
@@ -43,6 +45,7 @@ def arguments(batch: Sequence[RawAppend]) -> tuple[Any, ...]:
     f_step: list[int] = []
     facts: list[RawFact] = []
     tickets: dict[Ticket, int] = {}
+    escrows: dict[int, Escrow] = {}
     for request, append in enumerate(batch, 1):
         r_first.append(len(c_stream) + 1)
         conditions: dict[str, int] = {}
@@ -53,6 +56,8 @@ def arguments(batch: Sequence[RawAppend]) -> tuple[Any, ...]:
             ticket = append.after.get(stream)
             c_after.append(0 if ticket is None or ticket.stored else tickets.get(ticket, -1))
             conditions[stream] = len(c_stream)
+            if stream in append.escrows:
+                escrows[len(c_stream)] = append.escrows[stream]
         for place, fact in enumerate(append.facts, 1):
             condition = conditions.get(fact.stream)
             if condition is None:
@@ -71,13 +76,15 @@ def arguments(batch: Sequence[RawAppend]) -> tuple[Any, ...]:
         tickets[append.ticket] = request
         if append.key is not None:
             keys.append((request, append.key))
-    f_stream, f_id, f_type, f_schema_version, f_body, f_occurred_at = zip(*facts, strict=True) if facts else ((),) * 6
+    columns = zip(*facts, strict=True) if facts else ((),) * 7
+    f_stream, f_id, f_type, f_schema_version, f_body, f_occurred_at, _ = columns
     return (
         _texts(streams),
         _numbers(c_stream),
         _numbers(c_expected),
         _numbers(c_facts),
         _numbers(c_after if any(c_after) else []),
+        *map(_numbers, _balances(escrows, len(c_stream))),
         _numbers(r_first),
         _numbers(r_last),
         _numbers([len(append.facts) for append in batch]),
@@ -107,6 +114,19 @@ def conditions(batch: Iterable[RawAppend]) -> list[tuple[str, int]]:
         unnamed = dict.fromkeys(fact.stream for fact in append.facts)
         found += [(stream, -1) for stream in unnamed if stream not in append.expected]
     return found
+
+
+def _balances(escrows: Mapping[int, Escrow], conditions: int) -> tuple[Sequence[int], ...]:
+    """For each condition what is known of the balance, by how much it moves, and between what it may be then."""
+    if not escrows:
+        return (), (), (), ()
+    before, high = [NO_BALANCE] * conditions, [NO_BALANCE] * conditions
+    delta, low = [0] * conditions, [0] * conditions
+    for condition, escrow in escrows.items():
+        before[condition - 1], delta[condition - 1] = max(escrow.before, NO_BALANCE), escrow.delta
+        if escrow.bounds is not None:
+            low[condition - 1], high[condition - 1] = escrow.bounds
+    return before, delta, low, high
 
 
 def _numbers(values: Sequence[int]) -> str:

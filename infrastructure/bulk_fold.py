@@ -12,9 +12,10 @@ from events import Event
 from events.store import Fact
 from infrastructure.codec import Unread
 from infrastructure.database import Connection
-from infrastructure.folding import Fold
+from infrastructure.fold import Fold
 from infrastructure.parking import park, parked_keys, skipped_facts
 from infrastructure.read_table import ReadTable
+from infrastructure.scrubbing import forgotten_in, scrub
 from projections.projection import Key, Projection
 
 ROWS_KEPT = 20_000
@@ -33,12 +34,13 @@ class BulkFold:
         self._there: set[Key] = set()
         """Which of them have a row in the table."""
         self._unwritten: dict[Key, Any] = {}
+        self._forgotten: set[str] = set()
 
     async def open(self, connection: Connection) -> None:
         """Learn what is parked and skipped; nothing is in memory after that."""
-        parked = (await parked_keys(connection, [self._name]))[self._name]
+        parked = await parked_keys(connection, self._name)
         self._fold = Fold(self._projection, parked, skipped=await self._skipped(connection))
-        self._rows, self._there, self._unwritten = {}, set(), {}
+        self._rows, self._there, self._unwritten, self._forgotten = {}, set(), {}, set()
 
     @property
     def is_full(self) -> bool:
@@ -55,12 +57,16 @@ class BulkFold:
             row = self._rows.pop(key, None)
             self._rows[key] = changed.get(key, row)
         self._unwritten |= changed
+        if forgotten := forgotten_in(facts):
+            self._scrub(frozenset(forgotten))
 
     async def write(self, connection: Connection) -> None:
         """All that is unwritten, inside the caller's transaction; if that fails, `open` again before going on.
 
         Raises what `ReadTable.write` raises."""
         await self._table.write(connection, self._unwritten, self._there)
+        await scrub(connection, self._projection, self._forgotten, self._name)
+        self._forgotten = set()
         await park(connection, self._name, self._fold.parked)
         self._fold.parked = []
         self._fold.skipped = await self._skipped(connection)
@@ -71,6 +77,14 @@ class BulkFold:
                 self._there.add(key)
         self._unwritten = {}
         self._let_go()
+
+    def _scrub(self, persons: frozenset[str]) -> None:
+        """Rows in memory now, those in the table when it is written."""
+        self._forgotten |= persons
+        personal, person = self._projection.personal, self._projection.person
+        for key, row in self._rows.items():
+            if row is not None and getattr(row, person) in persons:
+                self._rows[key] = self._unwritten[key] = row._replace(**personal)
 
     def _let_go(self) -> None:
         """Of the rows that have not been touched for longest."""

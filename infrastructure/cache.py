@@ -10,8 +10,9 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -26,22 +27,43 @@ TIMEOUT_S = 0.25
 PAUSE_AFTER_FAILURE_S = 1.0
 CONNECTIONS = 64
 MAX_MISSED = 10_000
+SAY_FULL_EVERY_S = 60.0
+FULL = 2
+"""Instead of a turn: there is no room to note whose turn it is."""
 
-_SET_IF_NEWER = """
-if KEYS[2] and ARGV[4] ~= '' and redis.call('GET', KEYS[2]) == ARGV[4] then redis.call('DEL', KEYS[2]) end
-local held = redis.call('GET', KEYS[1])
-if held and tonumber(string.match(held, '^%d+')) > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', ARGV[3])
-return 1
-"""
-_LOOK = """
-local held, mark = redis.call('GET', KEYS[1]) or '', redis.call('GET', KEYS[2]) or ''
-local position, body = string.match(held, '^(%d+) (.*)$')
-if body and body ~= '' and tonumber(position) >= tonumber(string.match(mark, '^%d+') or 0) then
-    return {body, position, redis.call('PTTL', KEYS[1]), 0}
+# An entry is `position.generation body`; a mark is one without a body.
+_PARTS = """
+local function parts(name)
+    local position, generation, body = string.match(redis.call('GET', name) or '', '^(%d+)%.?(%d*) (.*)$')
+    return tonumber(position) or -1, tonumber(generation) or 0, body or ''
 end
-local turn = tonumber(ARGV[2]) > 0 and redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2])
-return {'', 0, 0, turn and 1 or 0}
+"""
+_PUT = f"""{_PARTS}
+if ARGV[5] ~= '' and redis.call('GET', KEYS[2]) == ARGV[5] then redis.call('DEL', KEYS[2]) end
+local position, generation = parts(KEYS[1])
+if position > tonumber(ARGV[1]) or generation > tonumber(ARGV[2]) then return 1 end
+local done = redis.pcall('SET', KEYS[1], ARGV[1] .. '.' .. ARGV[2] .. ' ' .. ARGV[3], 'EX', ARGV[4])
+return done.err and 0 or 1
+"""
+# What is full lets nothing in, but it lets go: without the old entry nobody is told it.
+_MARK = f"""{_PARTS}
+local told = 1
+for n, name in ipairs(KEYS) do
+    local position, generation = parts(name)
+    if position <= tonumber(ARGV[n + 1]) then
+        local done = redis.pcall('SET', name, ARGV[n + 1] .. '.' .. generation .. ' ', 'EX', ARGV[1])
+        if done.err then redis.call('DEL', name) told = 0 end
+    end
+end
+return told
+"""
+_LOOK = f"""{_PARTS}
+local position, generation, body = parts(KEYS[1])
+if body ~= '' and position >= parts(KEYS[2]) and generation >= tonumber(ARGV[3]) then
+    return {{body, position, redis.call('PTTL', KEYS[1]), 0}}
+end
+local turn = tonumber(ARGV[2]) > 0 and redis.pcall('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2])
+return {{'', 0, 0, turn and (turn.err and 2 or 1) or 0}}
 """
 
 log = structlog.get_logger(__name__)
@@ -71,30 +93,37 @@ class RedisCache:
 
     def __init__(self, client: Redis, prefix: str, metrics: Metrics | None = None) -> None:
         self._client, self._prefix = client, prefix
-        self._set_if_newer = client.register_script(_SET_IF_NEWER)
+        self._put, self._mark = client.register_script(_PUT), client.register_script(_MARK)
         self._look = client.register_script(_LOOK)
-        self._quiet_until = 0.0
+        self._script = lru_cache(client.register_script)
+        self._quiet_until = self._full_until = 0.0
         self._missed: dict[str, int] = {}
         """Entries that changed while Redis could not be told, and since which position."""
         self._metrics = metrics or Metrics()
 
-    async def get(self, kind: str, identity: str, *, at_least: int = 0) -> tuple[int, bytes] | None:
+    async def get(
+        self, kind: str, identity: str, *, at_least: int = 0, generation: int = 0
+    ) -> tuple[int, bytes] | None:
         """The entry and the position it stands for, unless there is none or that is before `at_least`."""
-        held = (await self.look(kind, identity, (kind, identity))).held
+        held = (await self.look(kind, identity, (kind, identity), generation=generation)).held
         return None if held is None or held.position < at_least else (held.position, held.body)
 
-    async def look(self, kind: str, identity: str, changed: tuple[str, str], turn_s: float = 0.0) -> "Seen":
-        """The entry, if there is one and nothing has changed since. `changed` names the entry that is marked then.
+    async def look(
+        self, kind: str, identity: str, changed: tuple[str, str], turn_s: float = 0.0, *, generation: int = 0
+    ) -> "Seen":
+        """The entry, if there is one of this generation and nothing has changed since. `changed` names the entry that
+        is marked then.
 
         Who finds none may have `turn_s` seconds to fetch it, unless another one has them already. Where Redis cannot
         say, everyone has."""
         names = [self._name(kind, identity), self._name(*changed), self._name("turn:" + kind, identity)]
+        await self.make_up()
         if self._resting() or not self._missed.keys().isdisjoint(names):
             self._metrics.cache_read(kind, "away")
             return Seen(None, "")
         token = secrets.token_hex(8)
         try:
-            body, position, life_ms, turn = await self._look(keys=names, args=[token, int(turn_s * 1_000)])
+            body, position, life_ms, turn = await self._look(keys=names, args=[token, int(turn_s * 1_000), generation])
         except (RedisError, OSError, TimeoutError) as error:
             self._metrics.cache_read(kind, "away")
             self._failed(error)
@@ -102,32 +131,53 @@ class RedisCache:
         self._metrics.cache_read(kind, "hit" if body else "miss")
         if body:
             return Seen(Held(int(position), body, int(life_ms) / 1_000), None)
-        return Seen(None, token if turn else None)
+        if turn == FULL:
+            self._is_full()
+        return Seen(None, {0: None, 1: token, FULL: ""}[turn])
 
-    async def put(self, kind: str, identity: str, position: int, body: bytes, turn: str = "") -> None:
-        """Keep what was read when the projection was at `position` or later; `turn` is over then."""
+    async def put(
+        self, kind: str, identity: str, position: int, body: bytes, turn: str = "", *, generation: int = 0
+    ) -> None:
+        """Keep what was read when the projection was at `position` or later; `turn` is over then. `generation` is what
+        was known before it was read."""
         if not self._resting():
             names = [self._name(kind, identity), self._name("turn:" + kind, identity)]
             try:
-                await self._set_if_newer(keys=names, args=[position, body, TTL_S, turn])
+                if not await self._put(keys=names, args=[position, generation, body, TTL_S, turn]):
+                    self._is_full()
             except (RedisError, OSError, TimeoutError) as error:
                 self._failed(error)
 
     async def changed(self, kind: str, keys: Sequence[Key], position: int) -> None:
         """Drop these entries, and keep out whatever was read before `position`. What fails is made up for later."""
-        names = {self._name(kind, ":".join(map(str, key))): position for key in keys} | self._missed
-        if self._resting():
-            self._missed = dict(islice(names.items(), MAX_MISSED))
-            return
+        await self._mark_all(self._missed | {self._name(kind, ":".join(map(str, key))): position for key in keys})
+
+    async def make_up(self) -> None:
+        """Mark what has changed while Redis could not be told."""
+        if self._missed and not self._resting():
+            await self._mark_all(self._missed)
+
+    async def _mark_all(self, names: dict[str, int]) -> None:
         try:
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for name, since in names.items():
-                    await self._set_if_newer(keys=[name], args=[since, b"", TTL_S], client=pipeline)
-                await pipeline.execute()
-            self._missed = {}
+            if not self._resting():
+                if not await self._mark(keys=list(names), args=[TTL_S, *names.values()]):
+                    self._is_full()
+                # Two may be at it: what the other one has failed to tell meanwhile is still to be told.
+                self._missed = {name: since for name, since in self._missed.items() if names.get(name) != since}
+                return
         except (RedisError, OSError, TimeoutError) as error:
-            self._missed = dict(islice(names.items(), MAX_MISSED))
             self._failed(error)
+        self._missed = dict(islice((self._missed | names).items(), MAX_MISSED))
+
+    async def asked(self, script: str, names: Sequence[str], *args: float | str) -> Any | None:
+        """What a script answers about keys of ours, in one round trip; None where Redis cannot say."""
+        if self._resting():
+            return None
+        try:
+            return await self._script(script)(keys=[self._prefix + name for name in names], args=list(args))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return None
 
     async def alive(self) -> bool:
         try:
@@ -140,6 +190,12 @@ class RedisCache:
 
     def _resting(self) -> bool:
         return asyncio.get_running_loop().time() < self._quiet_until
+
+    def _is_full(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._full_until:
+            log.warning("redis_full")
+            self._full_until = now + SAY_FULL_EVERY_S
 
     def _failed(self, error: Exception) -> None:
         log.warning("redis_unreachable", error=str(error))

@@ -13,6 +13,8 @@ from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transco
 from events import EVENT_TYPES, Event, stream_of
 from events.evolution import Evolution
 from events.store import Metadata, Recorded
+from infrastructure.personal import Divider, Personal
+from infrastructure.vault import Vault
 
 
 class UnknownFact(Exception):
@@ -52,8 +54,13 @@ class Unread:
 class FactTranscoder(Transcoder):
     """Bodies as JSON, by msgspec: a tenth of the cost of the library's own transcoder."""
 
-    def __init__(self, types: Mapping[str, type] = EVENT_TYPES, evolution: Evolution | None = None) -> None:
-        """Raises events.evolution.BrokenEvolution."""
+    def __init__(
+        self,
+        types: Mapping[str, type] = EVENT_TYPES,
+        evolution: Evolution | None = None,
+        vault: Vault | None = None,
+    ) -> None:
+        """Without a `vault` nothing can be read that is encrypted. Raises events.evolution.BrokenEvolution."""
         super().__init__()
         self.evolution = evolution or Evolution()
         self.evolution.check(types)
@@ -67,6 +74,9 @@ class FactTranscoder(Transcoder):
             for name, decoder in self._decoders.items()
             for stored in self.evolution.stored_names([name])
         }
+        stored = {each: kind for name, kind in types.items() for each in self.evolution.stored_names([name])}
+        self.vault = vault or Vault()
+        self.divider = Divider(stored, self.vault)
         self._may_hold_floats = {each for each in types.values() if "float" in str(get_type_hints(each))}
 
     def encode(self, obj: Any) -> bytes:
@@ -79,13 +89,19 @@ class FactTranscoder(Transcoder):
                 raise ValueError(str(error)) from error
         return body
 
+    def divided(self, event: Event) -> tuple[bytes, Personal | None]:
+        """The body without what is personal, and that, which is to be encrypted. Raises ValueError as `encode` does."""
+        return self.divider.divided(event) if type(event) in self.divider.fields else (self.encode(event), None)
+
     def decode(self, data: bytes) -> Any:
         return msgspec.json.decode(data)
 
     def decode_fact(self, type_name: str, version: int, body: bytes | str) -> Event:
-        """A fact as it is understood today. Raises UnknownFact or Undecodable."""
+        """A fact as it is understood today; the vault has learned the keys. Raises UnknownFact or Undecodable."""
         decode = self._present.get((type_name, version))
         try:
+            if type_name in self.divider:
+                body = self.divider.opened(type_name, body if isinstance(body, str) else body.decode())
             if decode is not None:
                 return decode(body)
             name = self.evolution.renamed.get(type_name, type_name)
@@ -102,8 +118,8 @@ class FactMapper(Mapper[str]):
 
     transcoder: FactTranscoder
 
-    def __init__(self) -> None:
-        super().__init__(FactTranscoder())
+    def __init__(self, vault: Vault | None = None) -> None:
+        super().__init__(FactTranscoder(vault=vault))
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         recorded: Recorded = domain_event

@@ -16,11 +16,14 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
+from events import EVENT_TYPES
 from events.store import Appended, AppendRefused, Conflict, IdempotencyKey, StoreBusy, Unacknowledged
 from infrastructure.append_call import APPEND, arguments, conditions
 from infrastructure.database import PATIENCE_S
 from infrastructure.metrics import Metrics
-from infrastructure.raw_append import RawAppend
+from infrastructure.personal import Divider
+from infrastructure.raw_append import RawAppend, sealed
+from infrastructure.vault import Vault
 
 MAX_BATCH_APPENDS = 512
 WHOLE_QUEUE_APPENDS = 128
@@ -72,8 +75,10 @@ class Committer:
         on_commit: Callable[[int], None] = lambda position: None,
         metrics: Metrics | None = None,
         patience_s: float = PATIENCE_S,
+        vault: Vault | None = None,
     ) -> None:
-        """`patience_s`: how long an append is tried again while the database is away."""
+        """`patience_s`: how long an append is tried again while the database is away. Without a `vault` facts with
+        personal data are refused."""
         self._connect = connect
         self._on_commit = on_commit
         self._metrics = metrics or Metrics()
@@ -83,6 +88,8 @@ class Committer:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._patience_s = patience_s
+        self._vault = vault or Vault()
+        self._divider = Divider(EVENT_TYPES, self._vault)
         self._away_since: float | None = None
         self._writer, self._batch = uuid4(), 0
 
@@ -160,6 +167,7 @@ class Committer:
                 _fail(batch, _gave_up(unanswered))
                 return
             try:
+                batch = await self._sealed(connection, batch)
                 await self._send(connection, batch)
             except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 _fail(batch, _gave_up(unanswered, "the database took too long"))
@@ -180,6 +188,17 @@ class Committer:
                 log.error("append_failed", appends=len(batch), error=str(error), sqlstate=error.sqlstate)
                 _fail(batch, _gave_up(unanswered, "the database is in trouble"))
             return
+
+    async def _sealed(self, connection: asyncpg.Connection, batch: list[_Waiting]) -> list[_Waiting]:
+        """With what is personal encrypted: that may take keys, which are made here if there are none."""
+        persons = {person for waiting in batch for person in waiting.append.persons}
+        if not persons:
+            return batch
+        await self._vault.provide(connection, sorted(persons))
+        return [
+            waiting._replace(append=sealed(waiting.append, self._divider)) if waiting.append.persons else waiting
+            for waiting in batch
+        ]
 
     async def _send(self, connection: asyncpg.Connection, batch: list[_Waiting]) -> None:
         appends = arguments([waiting.append for waiting in batch])
@@ -229,7 +248,8 @@ def _answer_stored(batch: Sequence[_Waiting], positions: Mapping[str, int], at: 
         if facts and facts[0].id in positions:
             waiting.append.ticket.stored = True
             if not waiting.answer.done():
-                waiting.answer.set_result(Appended(positions[facts[-1].id], at))
+                passed = tuple(waiting.append.escrows)  # for all that is known by now
+                waiting.answer.set_result(Appended(positions[facts[-1].id], at, passed=passed))
         else:
             others.append(waiting)
     return others
@@ -237,19 +257,21 @@ def _answer_stored(batch: Sequence[_Waiting], positions: Mapping[str, int], at: 
 
 def _answer(batch: Sequence[_Waiting], row: asyncpg.Record) -> None:
     replayed = {request: place for place, request in enumerate(row["replayed_request"])}
+    passed = frozenset(row["passed_request"])
+    at = row["at"]
     streams_of_conditions: list[tuple[str, int]] | None = None
     for request, (waiting, position, failed) in enumerate(
         zip(batch, row["r_position"], row["r_failed_condition"], strict=True), 1
     ):
+        append = waiting.append
         if position >= 0:
-            waiting.append.ticket.stored = True
+            append.ticket.stored = True
         if waiting.answer.done():  # its caller has gone
             continue
         if request in replayed:
             place = replayed[request]
-            key = waiting.append.key
-            assert key is not None
-            known = IdempotencyKey(key.key, row["replayed_hash"][place], row["replayed_answer"][place])
+            assert append.key is not None
+            known = IdempotencyKey(append.key.key, row["replayed_hash"][place], row["replayed_answer"][place])
             waiting.answer.set_result(
                 Appended(row["replayed_position"][place], row["replayed_at"][place], replayed=known)
             )
@@ -259,4 +281,5 @@ def _answer(batch: Sequence[_Waiting], row: asyncpg.Record) -> None:
             stream, expected = streams_of_conditions[failed - 1]
             waiting.answer.set_exception(Conflict(stream, expected, row["c_version"][failed - 1]))
         else:
-            waiting.answer.set_result(Appended(position + len(waiting.append.facts), row["at"]))
+            by = tuple(append.escrows) if request in passed else ()
+            waiting.answer.set_result(Appended(position + len(append.facts), at, passed=by))

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from events import Event
 from events.store import Append, Appended, AppendRefused, Bare, Fact, IdempotencyKey, Recorded
@@ -14,6 +15,9 @@ from infrastructure.positions import HEAD, Positions
 from infrastructure.raw_append import MAX_VERSION as MAX_VERSION
 from infrastructure.raw_append import encoded
 from infrastructure.stream_reader import StreamReader
+from infrastructure.vault import Rows, Vault
+
+T = TypeVar("T", bound=Sequence[Any])
 
 COLUMNS = "position, id, stream, version, type, schema_version, body, metadata, occurred_at, recorded_at"
 
@@ -29,26 +33,38 @@ READ_STREAM = f"""SELECT {COLUMNS} FROM facts
 VERSIONS = """SELECT stream, (SELECT version FROM streams WHERE stream = wanted.stream)
     FROM unnest($1::text[]) AS wanted (stream)"""
 READ_POSITIONS = f"SELECT {COLUMNS} FROM facts WHERE position = ANY ($1::bigint[]) ORDER BY position"
-BARE_COLUMNS = "position, stream, version, type, schema_version, body, occurred_at, recorded_at"
 # All but what is known not to matter: a type that this program has never heard of must be noticed, not passed over.
-_EXCEPT = """WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) AND facts_present($1, $4)
-    ORDER BY position LIMIT $2"""
-READ_EXCEPT = f"SELECT {COLUMNS} FROM facts {_EXCEPT}"
-READ_BARE = f"SELECT {BARE_COLUMNS} FROM facts {_EXCEPT}"
+# The head is of the same snapshot, so up to there nothing is missing.
+READ_PAGE = """SELECT head.position AS head, page.* FROM head LEFT JOIN LATERAL (
+        SELECT position, stream, version, type, schema_version, body, occurred_at FROM facts
+        WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) AND facts_present($1, $4)
+        ORDER BY position LIMIT $2
+    ) AS page ON true ORDER BY page.position"""
+ORIGINS = "SELECT metadata ->> 'traceparent' FROM facts WHERE position = ANY ($1::bigint[]) ORDER BY position"
 RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_keys WHERE key = $1"
 HEAD_POSITION = "SELECT position FROM head"
 HEAD_FOR_ALL = "SELECT stream, position FROM head, unnest($1::text[]) AS wanted (stream)"
 MAX_POSITION = 2**63 - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All facts beyond the position asked for up to `end`, except those not wanted; `full` if there may be more."""
+
+    facts: Sequence[Fact[Event] | Unread]
+    end: int
+    full: bool
+
+
 class PostgresEventStore:
     """The `EventStore` port on asyncpg. Whoever has read position n has seen every fact up to n."""
 
-    def __init__(self, pool: Pool, committer: Committer, positions: Positions) -> None:
+    def __init__(self, pool: Pool, committer: Committer, positions: Positions, vault: Vault | None = None) -> None:
+        """Without a `vault` what is personal can be neither written nor read."""
         self._pool = pool
         self._committer = committer
         self._positions = positions
-        self._mapper = FactMapper()
+        self._mapper = FactMapper(vault)
         # Hundreds may ask at once: those who find nothing to do, and those who are refused.
         self._reader = StreamReader(pool, READ_STREAMS)
         self._versions = StreamReader(pool, VERSIONS)
@@ -63,7 +79,7 @@ class PostgresEventStore:
             return refused
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
-        facts = [self._recorded(row) for row in await self._reader.rows(streams)]
+        facts = [self._recorded(row) for row in await self._readable(self._pool, await self._reader.rows(streams))]
         return await from_beginnings(self._pool, facts, found) if (found := gaps(facts)) else facts
 
     async def versions(self, streams: Collection[str]) -> Mapping[str, int]:
@@ -71,43 +87,45 @@ class PostgresEventStore:
         return {stream: version or 0 for stream, version in rows}
 
     async def read_all(self, after: int, *, limit: int, types: Collection[str] = ()) -> Sequence[Recorded]:
-        return [self._recorded(row) for row in await self._rows(after, limit, types)]
+        return [self._recorded(row) for row in await self._readable(self._pool, await self._rows(after, limit, types))]
 
     async def read_page(
-        self,
-        after: int,
-        *,
-        limit: int,
-        but: Collection[str],
-        until: int = MAX_POSITION,
-        via: Connection | None = None,
-    ) -> Sequence[Recorded | Unread]:
-        """Facts with `after < position <= until` in commit order, of all types except `but`.
+        self, after: int, *, limit: int, but: Collection[str], until: int = MAX_POSITION, via: Connection | None = None
+    ) -> Page:
+        """Facts with `after < position <= until` in commit order, of all types except `but`, as a fold may know them.
 
         One that cannot be read does not keep the others from being read. Raises PositionsArchived."""
-        with refused(after):
-            rows = await (via or self._pool).fetch(READ_EXCEPT, after, limit, list(but), until)
-        return list(map(self._read, rows))
-
-    async def read_bare(
-        self, after: int, *, limit: int, but: Collection[str], until: int = MAX_POSITION, via: Connection | None = None
-    ) -> Sequence[Fact[Event] | Unread]:
-        """Like `read_page`, for folds only: without what they may not know. Raises PositionsArchived."""
         decode = self._mapper.transcoder.decode_fact
         facts: list[Bare | Unread] = []
         with refused(after):
-            rows = await (via or self._pool).fetch(READ_BARE, after, limit, list(but), until)
-        for position, stream, version, type_name, schema, body, occurred_at, recorded_at in rows:
+            rows = await (via or self._pool).fetch(READ_PAGE, after, limit, list(but), until)
+        head: int = rows[0]["head"]
+        self._positions.advance(HEAD, head)
+        if rows[0]["position"] is None:
+            rows = []
+        rows = await self._readable(via or self._pool, rows)
+        for _, position, stream, version, type_name, schema, body, occurred_at in rows:
             try:
-                event = decode(type_name, schema, body)
-                facts.append(Bare(event, stream, version, position, occurred_at, recorded_at))
+                facts.append(Bare(decode(type_name, schema, body), stream, version, position, occurred_at))
             except (UnknownFact, Undecodable) as error:
                 facts.append(Unread(position, stream, version, type_name, str(error)))
-        return facts
+        if len(facts) == limit:
+            return Page(facts, facts[-1].position, full=True)
+        return Page(facts, max(after, min(head, until)), full=False)
+
+    async def origins(self, facts: Sequence[Fact[Event] | Unread]) -> Sequence[str]:
+        """The `traceparent` that each of these facts was recorded with; empty where there was none."""
+        return [origin for (origin,) in await self._pool.fetch(ORIGINS, [fact.position for fact in facts])]
 
     async def read_positions(self, positions: Collection[int], via: Connection) -> Sequence[Recorded | Unread]:
         """The facts at these positions, in order."""
-        return list(map(self._read, await via.fetch(READ_POSITIONS, list(positions))))
+        facts: list[Recorded | Unread] = []
+        for row in await self._readable(via, await via.fetch(READ_POSITIONS, list(positions))):
+            try:
+                facts.append(self._recorded(row))
+            except (UnknownFact, Undecodable) as error:
+                facts.append(Unread(row["position"], row["stream"], row["version"], row["type"], str(error)))
+        return facts
 
     async def recall(self, key: str) -> tuple[IdempotencyKey, Appended] | None:
         row = await self._pool.fetchrow(RECALL, key)
@@ -135,8 +153,15 @@ class PostgresEventStore:
         """Raises PositionsArchived if facts beyond position `after` are in archives."""
         await check_present(self._pool, after)
 
+    async def _readable(self, rows: Rows, facts: T) -> T:
+        """The keys are at hand to decode these facts."""
+        transcoder = self._mapper.transcoder
+        if persons := transcoder.divider.persons((fact["type"], fact["body"]) for fact in facts):
+            await transcoder.vault.learn(rows, persons)
+        return facts
+
     def decode(self, stored: StoredFact) -> Recorded:
-        """Raises UnknownFact or Undecodable."""
+        """Of a fact without personal data. Raises UnknownFact or Undecodable."""
         recorded: Recorded = self._mapper.to_domain_event(stored)
         return recorded
 
@@ -149,12 +174,6 @@ class PostgresEventStore:
         if rows and rows[-1]["position"] - max(after, 0) != len(rows):  # positions have no gaps
             await check_present(self._pool, after)
         return rows
-
-    def _read(self, row: Any) -> Recorded | Unread:
-        try:
-            return self._recorded(row)
-        except (UnknownFact, Undecodable) as error:
-            return Unread(row["position"], row["stream"], row["version"], row["type"], str(error))
 
     def _recorded(self, row: Any) -> Recorded:
         position, fact_id, stream, version, type_name, schema, body, metadata, occurred_at, recorded_at = row

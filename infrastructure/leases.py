@@ -8,6 +8,7 @@ from infrastructure.database import Connection, Pool
 LEASE_S = 5.0
 RENEW_EVERY_S = 1.5
 
+LOCK = "SELECT name FROM projections WHERE name = ANY ($1::text[]) ORDER BY name FOR UPDATE"
 _ADD = "INSERT INTO projections (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
 _TAKE = """UPDATE projections p SET owner = $2, epoch = p.epoch + 1,
         lease_until = clock_timestamp() + make_interval(secs => $3)
@@ -19,11 +20,14 @@ _RENEW = """UPDATE projections p SET lease_until = clock_timestamp() + make_inte
     WHERE p.name = mine.name AND p.epoch = mine.epoch RETURNING p.name"""
 _RELEASE = """UPDATE projections SET lease_until = '-infinity', owner = NULL
     WHERE name = ANY ($1::text[]) AND owner = $2"""
-_ADVANCE = """UPDATE projections p SET position = $3, last_error = NULL, updated_at = clock_timestamp(),
-        facts_per_s = $6,
-        lease_until = clock_timestamp() + make_interval(secs => $5)
-    FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
-    WHERE p.name = mine.name AND p.epoch = mine.epoch AND p.position = $4"""
+_ADVANCE = """WITH advanced AS (
+        UPDATE projections p SET position = $3, last_error = NULL, updated_at = clock_timestamp(),
+            facts_per_s = $6,
+            lease_until = clock_timestamp() + make_interval(secs => $5)
+        FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
+        WHERE p.name = mine.name AND p.epoch = mine.epoch AND p.position = $4 RETURNING p.name
+    ) SELECT (SELECT count(*) FROM advanced), (SELECT count(pg_notify('daybook', news)) FROM unnest($7::text[]) news)"""
+_INTERRUPT = "UPDATE projections SET epoch = epoch + 1, lease_until = '-infinity' WHERE name = $1"
 _FAILED = """UPDATE projections SET last_error = $3, updated_at = clock_timestamp()
     WHERE name = $1 AND epoch = $2"""
 
@@ -39,6 +43,14 @@ class Lease:
     name: str
     position: int
     epoch: int
+    parked_keys: set[str] | None = None
+    """Kept by whoever needs it: nobody else parks or retries without a new epoch. None: not looked up yet."""
+
+
+async def interrupt(connection: Connection, name: str) -> None:
+    """Hold a projection still until the caller's transaction ends. What is under way for it then is not written, but
+    done again on what this transaction has left."""
+    await connection.execute(_INTERRUPT, name)
 
 
 class Leases:
@@ -78,15 +90,21 @@ class Leases:
         self.held = {}
 
     async def advance(
-        self, connection: Connection, leases: Sequence[Lease], position: int, facts_per_s: float = 0.0
+        self,
+        connection: Connection,
+        leases: Sequence[Lease],
+        position: int,
+        facts_per_s: float = 0.0,
+        news: Sequence[str] = (),
     ) -> None:
-        """Move checkpoints that stand together to `position`, inside the caller's transaction.
+        """Move checkpoints that stand together to `position`, inside the caller's transaction; `news` are told with its
+        commit. Nobody else can move or `interrupt` them from here to there.
 
         Raises LeaseLost if any of them is another worker's by now; the transaction must then be rolled back."""
-        status = await connection.execute(
-            _ADVANCE, *self._mine(leases), position, leases[0].position, LEASE_S, facts_per_s
+        advanced = await connection.fetchval(
+            _ADVANCE, *self._mine(leases), position, leases[0].position, LEASE_S, facts_per_s, news
         )
-        if status != f"UPDATE {len(leases)}":
+        if advanced != len(leases):
             raise LeaseLost(", ".join(lease.name for lease in leases))
 
     async def failed(self, lease: Lease, error: str) -> None:

@@ -22,6 +22,8 @@ def open_listener(host: str, port: int, *, or_next: bool) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         # Lets a restart take the port of connections that are still closing; a live listener still refuses it.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Handed down too: asyncio forgets it on sockets that it has not made, and each answer would wait for 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; handed down to every connection
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKES_NOTHING_MS)
         try:

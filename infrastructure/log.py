@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
@@ -62,8 +63,9 @@ def configure(level: str = "info", style: Literal["auto", "json", "console"] = "
         logging.getLogger(name).propagate = True
     # The service writes one line of its own per request, with the request's id and time.
     logging.getLogger("uvicorn.access").disabled = True
-    # Alembic tells of every plugin that it loads.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Alembic tells of every plugin that it loads; what the service does it says itself, in one line each.
+    for chatty in ("alembic", "httpx", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 
@@ -83,8 +85,13 @@ class _Lines:
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Blank what is secret by its name, and secrets inside texts; the last step before a line is written."""
     for key, value in event.items():
-        event[key] = REDACTED if _SECRET_NAME.search(key) else _redacted(value)
+        event[key] = REDACTED if _is_secret(key) else _redacted(value)
     return event
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _redacted(value: Any) -> Any:
@@ -92,7 +99,7 @@ def _redacted(value: Any) -> Any:
         case str():
             return _SECRET_TEXT.sub(lambda m: f"{m['url'] or m['bearer'] or ''}{REDACTED}", value)
         case dict():
-            return {k: REDACTED if _SECRET_NAME.search(str(k)) else _redacted(v) for k, v in value.items()}
+            return {k: REDACTED if _is_secret(str(k)) else _redacted(v) for k, v in value.items()}
         case list() | tuple():
             return [_redacted(item) for item in value]
         case _:

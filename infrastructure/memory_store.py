@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from events.store import Append, Appended, AppendRefused, Conflict, IdempotencyKey, Recorded
+from events.store import Append, Appended, AppendRefused, Conflict, Escrow, IdempotencyKey, Recorded
 from infrastructure.append_call import SEPARATOR
 from infrastructure.codec import FactMapper, StoredFact
 from infrastructure.raw_append import RawAppend, encoded
@@ -17,26 +17,53 @@ class MemoryEventStore:
         self._mapper = FactMapper()
         self._facts: list[StoredFact] = []
         self._streams: dict[str, list[StoredFact]] = {}
+        self._balances: dict[str, tuple[int, int]] = {}
+        """The balance of a stream, and the version up to which a writer must know the stream to go by it."""
         self._keys: dict[str, tuple[IdempotencyKey, Appended]] = {}
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
 
     async def append(self, append: Append) -> Appended:
-        raw = encoded(append, self._mapper.transcoder)
+        raw = encoded(append, self._mapper.transcoder, divided=False)
         _check_text([*raw.expected, *(fact.stream for fact in raw.facts)], "\0" + SEPARATOR)
         _check_text([raw.key.key] if raw.key else [], "\0")
         if raw.key is not None and raw.key.key in self._keys:
             return self._keys[raw.key.key][1]
         for stream, expected in raw.expected.items():
             ticket = raw.after.get(stream)
-            if (actual := self._version(stream)) != expected or (ticket is not None and not ticket.stored):
-                raise Conflict(stream, expected, actual)
+            if not self._is_right(stream, expected, raw.escrows.get(stream)) or (ticket and not ticket.stored):
+                raise Conflict(stream, expected, self._version(stream))
         self._recorded_at = max(datetime.now(UTC), self._recorded_at)
+        is_later = any(self._version(stream) > expected for stream, expected in raw.expected.items())
         self._write(raw)
+        for stream in {fact.stream for fact in raw.facts}:
+            self._move_balance(stream, raw.expected.get(stream, 0), raw.escrows.get(stream))
         raw.ticket.stored = True
-        appended = Appended(len(self._facts), self._recorded_at)
+        appended = Appended(len(self._facts), self._recorded_at, passed=tuple(raw.escrows) if is_later else ())
         if raw.key is not None:
             self._keys[raw.key.key] = raw.key, Appended(appended.position, appended.recorded_at, replayed=raw.key)
         return appended
+
+    def _is_right(self, stream: str, expected: int, escrow: Escrow | None) -> bool:
+        if escrow is None or stream not in self._balances:
+            return self._version(stream) == expected
+        balance, settled = self._balances[stream]
+        if escrow.bounds is not None:
+            low, high = escrow.bounds
+            return settled <= expected <= self._version(stream) and low <= balance + escrow.delta <= high
+        if is_late := self._version(stream) != expected:
+            del self._balances[stream]
+        return not is_late
+
+    def _move_balance(self, stream: str, expected: int, escrow: Escrow | None) -> None:
+        known = self._balances.pop(stream, None)
+        if escrow is None:
+            return
+        if known is not None and escrow.bounds is not None:
+            balance, settled = known
+            self._balances[stream] = balance + escrow.delta, settled
+        elif escrow.before >= 0 and escrow.before + escrow.delta >= 0:
+            settled = self._version(stream) if escrow.bounds is None else expected
+            self._balances[stream] = escrow.before + escrow.delta, settled
 
     def _write(self, raw: RawAppend) -> None:
         for fact in raw.facts:

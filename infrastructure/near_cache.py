@@ -29,6 +29,7 @@ class NearAnswer:
     identity: str
     route: str
     position: int
+    generation: int
     projections: tuple[str, ...]
     etag: bytes
     headers: Headers
@@ -58,6 +59,8 @@ class NearCache:
         self._answers: OrderedDict[Target, tuple[float, NearAnswer]] = OrderedDict()
         self._targets: dict[tuple[str, str], set[Target]] = defaultdict(set)
         self.listening = False
+        self.generation = 0
+        """To be noted before rows are read: see infrastructure.cache_generation."""
         self._heard: dict[str, int] = {}
         self._changed: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._floor = 0
@@ -72,9 +75,14 @@ class NearCache:
 
     def lost(self) -> None:
         """Nothing is heard any more."""
-        self.listening, self._used = False, 0
-        self._answers.clear()
-        self._targets.clear()
+        self.listening = False
+        self._clear()
+
+    def renewed(self, generation: int) -> None:
+        """Nothing is good that was read before."""
+        if generation != self.generation:
+            self.generation = generation
+            self._clear()
 
     def reached(self, projection: str, position: int) -> None:
         self._heard[projection] = max(self._heard.get(projection, 0), position)
@@ -102,7 +110,9 @@ class NearCache:
 
     def keep(self, target: Target, answer: NearAnswer, good_for_s: float) -> None:
         """Unless it has been overtaken by a change, or is larger than a tenth of the room."""
-        if answer.size * 10 > self._room or not self.is_current(answer.kind, answer.identity, answer.position):
+        if answer.size * 10 > self._room or answer.generation != self.generation:
+            return
+        if not self.is_current(answer.kind, answer.identity, answer.position):
             return
         self._drop(target)
         self._answers[target] = asyncio.get_running_loop().time() + good_for_s, answer
@@ -125,6 +135,11 @@ class NearCache:
             return None
         self._answers.move_to_end(target)
         return position, answer
+
+    def _clear(self) -> None:
+        self._used = 0
+        self._answers.clear()
+        self._targets.clear()
 
     def _drop(self, target: Target) -> None:
         held = self._answers.pop(target, None)

@@ -1,6 +1,5 @@
 """What waits to be projected: facts that failed, and the queues behind them. Retried, or skipped with a reason."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from commands.handler import Handler
@@ -8,15 +7,16 @@ from commands.operations import SkipFact
 from commands.rejections import NotFound
 from events import stream_name
 from events.store import Metadata
+from infrastructure.cache_generation import renew
 from infrastructure.database import Connection, Pool
 from infrastructure.event_store import PostgresEventStore
-from infrastructure.folding import Folded, Parked, RowCache, fold_page
+from infrastructure.fold import Parked
+from infrastructure.folding import Folded, fold_page
+from infrastructure.leases import interrupt
 from infrastructure.read_table import ReadTable
 from projections import PROJECTIONS
 
-# The row lock makes a page and a retry of the same projection wait for each other.
-LOCK = "SELECT name FROM projections WHERE name = ANY ($1::text[]) ORDER BY name FOR UPDATE"
-PARKED_KEYS = "SELECT DISTINCT projection, key FROM parked WHERE projection = ANY ($1::text[])"
+PARKED_KEYS = "SELECT DISTINCT key FROM parked WHERE projection = $1"
 PARK = """INSERT INTO parked (projection, key, position, stream, version, type, error)
     SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[])
     ON CONFLICT (projection, key, position) DO UPDATE SET error = excluded.error,
@@ -26,17 +26,11 @@ QUEUE = "SELECT position FROM parked WHERE projection = $1 AND key = $2 ORDER BY
 UNPARK = "DELETE FROM parked WHERE projection = $1 AND key = $2 AND position = ANY ($3::bigint[])"
 SKIPPED = """SELECT body ->> 'key', (body ->> 'position')::bigint FROM facts
     WHERE stream = $1 AND type = 'FactSkipped'"""
-POSITION = "SELECT position FROM projections WHERE name = $1"
 FIRST = "SELECT min(position) FROM parked WHERE projection = $1 AND key = $2"
 
 
-async def parked_keys(connection: Connection, names: Sequence[str]) -> dict[str, set[str]]:
-    """Lock these projections' checkpoints until the transaction ends, and find which of their keys are parked."""
-    await connection.execute(LOCK, names)
-    keys: dict[str, set[str]] = defaultdict(set)
-    for name, key in await connection.fetch(PARKED_KEYS, names):
-        keys[name].add(key)
-    return keys
+async def parked_keys(connection: Pool | Connection, name: str) -> set[str]:
+    return {key for (key,) in await connection.fetch(PARKED_KEYS, name)}
 
 
 async def skipped_facts(connection: Connection, projection: str) -> set[tuple[str, int]]:
@@ -51,15 +45,14 @@ async def park(connection: Connection, projection: str, parked: Sequence[Parked]
         await connection.execute(PARK, projection, *map(list, columns))
 
 
-async def retry(pool: Pool, store: PostgresEventStore, parked_id: int, cache: RowCache | None = None) -> Folded:
+async def retry(pool: Pool, store: PostgresEventStore, parked_id: int) -> Folded:
     """Try the whole queue of a parked fact's key again, in order, up to the first that still fails.
 
     Raises NotFound if nothing is parked under this id."""
     async with pool.acquire() as connection, connection.transaction():
         projection, key, _ = await _located(connection, parked_id)
-        folded = await _retry_queue(connection, store, projection, key)
-    await _tell(pool, cache, projection, folded)
-    return folded
+        await interrupt(connection, projection)
+        return await _retry_queue(connection, store, projection, key)
 
 
 async def skip(
@@ -67,7 +60,6 @@ async def skip(
     store: PostgresEventStore,
     handler: Handler,
     parked_id: int,
-    cache: RowCache | None = None,
     *,
     reason: str,
     metadata: Metadata,
@@ -81,18 +73,9 @@ async def skip(
             raise NotFound("failed fact", str(parked_id))
     await handler(SkipFact(projection, key, position, reason), metadata=metadata)
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(LOCK, [projection])
+        await interrupt(connection, projection)
         await connection.execute(UNPARK, projection, key, [position])
-        folded = await _retry_queue(connection, store, projection, key)
-    await _tell(pool, cache, projection, folded)
-    return folded
-
-
-async def _tell(pool: Pool, cache: RowCache | None, name: str, folded: Folded) -> None:
-    """Entries may stand for the present position and still show the row as it was before the repair."""
-    kind = next(each for each in PROJECTIONS if each.name == name).cached_as
-    if cache is not None and kind is not None:
-        await cache.changed(kind, folded.keys, await pool.fetchval(POSITION, name))
+        return await _retry_queue(connection, store, projection, key)
 
 
 async def _located(connection: Connection, parked_id: int) -> tuple[str, str, int]:
@@ -105,7 +88,7 @@ async def _located(connection: Connection, parked_id: int) -> tuple[str, str, in
 
 async def _retry_queue(connection: Connection, store: PostgresEventStore, name: str, key: str) -> Folded:
     projection = next(each for each in PROJECTIONS if each.name == name)
-    others = (await parked_keys(connection, [name]))[name] - {key}
+    others = await parked_keys(connection, name) - {key}
     queue = [row["position"] for row in await connection.fetch(QUEUE, name, key)]
     facts = await store.read_positions(queue, connection)
     only_key = None if key.startswith("stream:") else key  # a fact may touch other rows too: those have it already
@@ -114,4 +97,5 @@ async def _retry_queue(connection: Connection, store: PostgresEventStore, name: 
     still = {parked.position for parked in folded.parked if parked.key == key}
     await connection.execute(UNPARK, name, key, [position for position in queue if position not in still])
     await park(connection, name, folded.parked)
+    await renew(connection)  # an entry may stand for the present position and show the row as it was before
     return folded

@@ -8,31 +8,34 @@ left behind and says why, while the others go on.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
-from events import EVENT_TYPES
-from infrastructure.database import UNREACHABLE, Pool
-from infrastructure.event_store import PostgresEventStore
-from infrastructure.folding import RowCache, fold_page
+from events import EVENT_TYPES, Event
+from events.store import Fact
+from infrastructure.changes import changes, told
+from infrastructure.codec import Unread
+from infrastructure.database import UNREACHABLE, Connection, Pool
+from infrastructure.event_store import Page, PostgresEventStore
+from infrastructure.fold import Fold
+from infrastructure.folding import MISFIT, Folded, RowCache, fold_rows
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.pages import Pages
 from infrastructure.parking import park, parked_keys
 from infrastructure.positions import HEAD, Positions
 from infrastructure.read_table import ReadTable
+from infrastructure.scrubbing import forgotten_in, scrub_all
 from infrastructure.source_hash import note_sources
-from infrastructure.wakeups import change_payload
 from infrastructure.watch import Watch
 from projections.projection import Key, Projection
 
 PAGE_FACTS = 4_000
 POLL_S = 1.0
 RETRY_S = 2.0
-LISTS_KEY = ("changed",)
-"""What is marked when the lists of a kind are different now, since nobody knows which lists there are."""
-NOTIFY = "SELECT pg_notify('daybook', news) FROM unnest($1::text[]) AS news"
+SHORTEST_S = 0.001
+"""A page takes longer than that; nobody divides by less."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ class Projector:
         self._leases = Leases(pool, list(self._projections), owner)
         self._tables: dict[str, ReadTable[Any]] = {}
         self._failing_until: dict[str, float] = {}
-        self._pages = Pages(store, store.read_page, page_facts)
+        self._pages = Pages(store, page_facts)
         self._watch = watch or Watch()
         self._telling: asyncio.Task[None] | None = None
 
@@ -101,6 +104,8 @@ class Projector:
                 await self._leases.take()
                 renew_at = loop.time() + RENEW_EVERY_S
             if not await self._turn():
+                if self._cache is not None:
+                    await self._cache.make_up()
                 going = [lease.position for name, lease in self._leases.held.items() if name not in self._failing_until]
                 if not await self._positions.reach(HEAD, min(going, default=self._positions[HEAD]) + 1, POLL_S):
                     await self._store.head()
@@ -151,38 +156,54 @@ class Projector:
     async def _page(self, group: list[Lease], *, ahead: bool = False) -> bool:
         """With `ahead` the page behind this one is read meanwhile; it is thrown away if it is not the next."""
         start, began = group[0].position, asyncio.get_running_loop().time()
-        wanted = {fact.__name__ for lease in group for fact in self._projections[lease.name].facts}
+        wanted = {fact.__name__ for lease in group for fact in self._projections[lease.name].reads}
         page = await self._pages.after(start, frozenset(EVENT_TYPES.keys() - wanted), ahead=ahead)
         if page.end <= start:
             return False
-        facts, end = page.facts, page.end
+        origins = await self._store.origins(page.facts) if self._watch.traces else ()
         names = [lease.name for lease in group]
-        changed: dict[str, list[Key]] = {}
-        async with self._watch.page(names, facts), self._pool.acquire() as connection, connection.transaction():
-            parked = await parked_keys(connection, names)
-            for name in names:
-                projection = self._projections[name]
-                folded = await fold_page(connection, projection, self._tables[name], facts, parked[name])
-                await park(connection, name, folded.parked)
-                if folded.keys and projection.cached_as is not None:
-                    changed[projection.cached_as] = list(map(projection.cached_key, folded.keys))
-                if folded.shown and projection.listed_as is not None:
-                    changed[projection.listed_as] = [LISTS_KEY]
-            took_s = asyncio.get_running_loop().time() - began
-            await self._leases.advance(connection, group, end, (end - start) / took_s if took_s else 0.0)
-            # What has changed is heard before the position that it is part of.
-            news = [
-                change_payload(kind, end, [":".join(map(str, key)) for key in keys]) for kind, keys in changed.items()
-            ]
-            await connection.execute(NOTIFY, [*news, f"{','.join(names)} {end}"])
-        for lease in group:
-            lease.position = end
-            self._positions.advance(lease.name, end)
+        async with self._watch.page(names, len(page.facts), origins):
+            # Nothing is locked so far. Whoever moves these rows, or what is parked, takes the leases from us.
+            folds = [await self._folded(lease, page.facts) for lease in group]
+            changed = changes(folds)
+            news = told(changed, names, page.end)
+            rate = (page.end - start) / max(asyncio.get_running_loop().time() - began, SHORTEST_S)
+            try:
+                await self._write(group, folds, page, rate, news, Folded.write)
+            except MISFIT:
+                await self._write(group, folds, page, rate, news, Folded.write_each)
+        for lease, folded in zip(group, folds, strict=True):
+            lease.position = page.end
+            lease.parked_keys = folded.fold.parked_keys
+            self._positions.advance(lease.name, page.end)
         await self._told()
         if self._cache is not None and changed:
             # While the next page is worked on; entries say themselves how old they are.
-            self._telling = asyncio.create_task(self._tell(self._cache, changed, end))
+            self._telling = asyncio.create_task(self._tell(self._cache, changed, page.end))
         return True
+
+    async def _folded(self, lease: Lease, facts: Sequence[Fact[Event] | Unread]) -> Folded:
+        if lease.parked_keys is None:
+            lease.parked_keys = await parked_keys(self._pool, lease.name)
+        fold = Fold(self._projections[lease.name], lease.parked_keys)
+        return await fold_rows(self._pool, fold, self._tables[lease.name], facts)
+
+    async def _write(
+        self,
+        group: Sequence[Lease],
+        folds: Sequence[Folded],
+        page: Page,
+        rate: float,
+        news: Sequence[str],
+        write: Callable[[Folded, Connection], Awaitable[None]],
+    ) -> None:
+        """Checkpoints first: whoever was overtaken must stop here, and nobody else gets in between."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._leases.advance(connection, group, page.end, rate, news)
+            for lease, folded in zip(group, folds, strict=True):
+                await write(folded, connection)
+                await park(connection, lease.name, folded.parked)
+            await scrub_all(connection, [self._projections[lease.name] for lease in group], forgotten_in(page.facts))
 
     async def _tell(self, cache: RowCache, changed: Mapping[str, Sequence[Key]], position: int) -> None:
         for kind, keys in changed.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import structlog
@@ -36,13 +37,15 @@ async def prune(pool: Pool, days: int) -> int:
         await asyncio.sleep(PAUSE_S)
 
 
-async def keep_pruned(pool: Pool, days: int) -> None:
-    """Until cancelled, now and then; a database that is away is tried again the next time."""
+async def keep_pruned(pool: Pool, days: int, *others: Callable[[], Awaitable[None]]) -> None:
+    """Until cancelled, now and then, and `others` with it; a database that is away is tried again the next time."""
     await asyncio.sleep(FIRST_S * random.random())
     while True:
         try:
             if forgotten := await prune(pool, days):
                 log.info("idempotency_keys_forgotten", keys=forgotten)
+            for other in others:
+                await other()
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             log.warning("pruning_interrupted", error=str(error))
         await asyncio.sleep(EVERY_S * (0.5 + random.random()))

@@ -1,21 +1,24 @@
 """An append in the terms of the database: names, numbers and JSON instead of facts."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from uuid_utils import uuid7
 
 from events import stream_of
-from events.store import Append, AppendRefused, IdempotencyKey, Ticket
+from events.store import Append, AppendRefused, Escrow, IdempotencyKey, Ticket
 from infrastructure.codec import FactTranscoder, encode_metadata
+from infrastructure.personal import Divider, Personal
 
 MAX_VERSION = 2**31 - 1
 
 
 class RawFact(NamedTuple):
-    """A fact ready to be stored. `id` is a UUIDv7 in its text form, `body` is JSON."""
+    """A fact ready to be stored. `id` is a UUIDv7 in its text form, `body` is JSON.
+
+    What is `personal` is not in the body yet: it is encrypted when the fact is on its way, as that may need a key."""
 
     stream: str
     id: str
@@ -23,9 +26,10 @@ class RawFact(NamedTuple):
     schema_version: int
     body: str
     occurred_at: datetime | None
+    personal: Personal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class RawAppend:
     """Facts to be stored together, and the version that each stream named in `expected` must have."""
 
@@ -35,27 +39,45 @@ class RawAppend:
     key: IdempotencyKey | None
     ticket: Ticket = field(default_factory=Ticket)
     after: Mapping[str, Ticket] = field(default_factory=dict)
+    escrows: Mapping[str, Escrow] = field(default_factory=dict)
+    persons: Collection[str] = ()
+    """Whose keys are needed before it can be stored."""
 
 
-def encoded(append: Append, transcoder: FactTranscoder) -> RawAppend:
-    """Raises AppendRefused for what cannot be written as JSON, and for a version that no stream can have."""
+def sealed(append: RawAppend, divider: Divider) -> RawAppend:
+    """The same with what is personal encrypted in the bodies. Raises infrastructure.vault.KeyMissing."""
+    facts = [
+        fact
+        if fact.personal is None
+        else fact._replace(body=divider.sealed(fact.type, fact.body, fact.personal), personal=None)
+        for fact in append.facts
+    ]
+    return replace(append, facts=facts, persons=())
+
+
+def encoded(append: Append, transcoder: FactTranscoder, *, divided: bool = True) -> RawAppend:
+    """With what is personal apart from the bodies, if they are to be `divided`.
+
+    Raises AppendRefused for what cannot be written as JSON, and for a version that no stream can have."""
     for stream, expected in append.expected.items():
         if not 0 <= expected <= MAX_VERSION:
             raise AppendRefused(f"stream {stream} can never be at version {expected}")
     try:
-        facts = [
-            RawFact(
-                stream,
-                str(uuid7()),
-                name := type(event).__name__,
-                transcoder.evolution.version(name),
-                transcoder.encode(event).decode(),
-                append.occurred_at,
-            )
-            for stream, event in zip(append.streams or map(stream_of, append.events), append.events, strict=True)
-        ]
+        facts = []
+        for stream, event in zip(append.streams or map(stream_of, append.events), append.events, strict=True):
+            name = type(event).__name__
+            body, personal = transcoder.divided(event) if divided else (transcoder.encode(event), None)
+            version = transcoder.evolution.version(name)
+            facts.append(RawFact(stream, str(uuid7()), name, version, body.decode(), append.occurred_at, personal))
         return RawAppend(
-            facts, dict(append.expected), encode_metadata(append.metadata), append.key, append.ticket, append.after
+            facts,
+            dict(append.expected),
+            encode_metadata(append.metadata),
+            append.key,
+            append.ticket,
+            append.after,
+            append.escrows,
+            {fact.personal.person for fact in facts if fact.personal is not None},
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise AppendRefused(str(error)) from error

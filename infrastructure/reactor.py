@@ -1,44 +1,34 @@
-"""Runs the policies of `commands.fulfilment`: reads the facts they react to and handles the commands that follow.
+"""Runs a policy: reads the facts that it reacts to and handles the commands that follow.
 
-One worker at a time holds the lease. Reactions run side by side; the checkpoint stays behind the oldest one that is
+One worker at a time holds its lease. Reactions run side by side; the checkpoint stays behind the oldest one that is
 not finished, so a crash repeats some of them, and every one of them adds nothing when repeated.
 """
 
 import asyncio
 import contextlib
 import random
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
 
-from commands.decider import Ref
-from commands.fulfilment import REACTS_TO, Gateway, GatewayUnavailable, react
 from commands.handler import Handler
-from commands.order import PAYMENT_GRACE, LapseOrder, Order, orders
+from commands.policy import Policy, Unavailable
 from commands.rejections import Rejected
-from events.order import OrderEvent
-from events.store import AppendRefused, EventStore, Metadata, Recorded, StoreBusy, Unacknowledged
-from events.values import OrderId
+from events import stream_of
+from events.store import EventStore, Metadata, Recorded, StoreBusy, Unacknowledged
 from infrastructure.database import UNREACHABLE, Pool
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.positions import HEAD, Positions
-from infrastructure.scheduled_prices import keep_schedules
 from infrastructure.watch import Watch
 
-NAME = "fulfilment"
 MAX_AT_ONCE = 64
 MAX_UNDER_WAY = 10_000
 """Reactions that have not succeeded yet; most of them wait for their next try and keep no other from being made."""
 PAGE_FACTS = 500
 POLL_S = 1.0
-LAPSE_EVERY_S = 2.0
-PRICES_EVERY_S = 1.0
+CHECKPOINT_EVERY_S = 0.25
+"""A crash repeats what was done since, which adds nothing. A commit for every few facts would hold up other ones."""
 LONGEST_PAUSE_S = 30.0
-
-LAPSED_ORDERS = """SELECT order_id FROM order_summary
-    WHERE status = 'PENDING' AND lapses_at <= CASE payment WHEN 'REQUESTED' THEN $2::timestamptz ELSE $1 END
-    ORDER BY lapses_at LIMIT 1000"""
 
 log = structlog.get_logger(__name__)
 
@@ -52,19 +42,24 @@ class Reactor:
         store: EventStore,
         positions: Positions,
         handler: Handler,
-        gateway: Gateway,
+        policy: Policy,
         *,
         owner: str,
         watch: Watch | None = None,
     ) -> None:
         self._pool, self._store, self._positions = pool, store, positions
-        self._handler, self._gateway = handler, gateway
-        self._leases = Leases(pool, [NAME], owner)
-        self._types = [fact.__name__ for fact in REACTS_TO]
+        self._handler, self._policy, self._name = handler, policy, policy.name
+        self._leases = Leases(pool, [policy.name], owner)
+        self._types = [fact.__name__ for fact in policy.reacts_to]
         self._watch = watch or Watch()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._at_once = asyncio.Semaphore(MAX_AT_ONCE)
         self._read_to = 0
+
+    @property
+    def works(self) -> bool:
+        """Whether this one has the lease."""
+        return self._name in self._leases.held
 
     async def run(self) -> None:
         """Until cancelled, whatever happens: a database that is away is waited for, a bug is logged and tried again."""
@@ -73,11 +68,11 @@ class Reactor:
                 try:
                     await self._run()
                 except LeaseLost:
-                    log.warning("lease_lost", projections=NAME)
+                    log.warning("lease_lost", projections=self._name)
                 except UNREACHABLE as error:
-                    log.warning("reactor_interrupted", error=str(error))
+                    log.warning("reactor_interrupted", policy=self._name, error=str(error))
                 except Exception:
-                    log.exception("reactor_interrupted")
+                    log.exception("reactor_interrupted", policy=self._name)
                 await self._drop_reactions()
                 self._leases.give_up()
                 await asyncio.sleep(POLL_S)
@@ -90,27 +85,23 @@ class Reactor:
     async def _run(self) -> None:
         await self._leases.prepare()
         loop = asyncio.get_running_loop()
-        while NAME not in self._leases.held:
+        while not self.works:
             await self._leases.take()
-            if NAME not in self._leases.held:
+            if not self.works:
                 await asyncio.sleep(POLL_S)
-        lease = self._leases.held[NAME]
+        lease = self._leases.held[self._name]
         self._read_to = lease.position
-        renew_at = lapse_at = prices_at = 0.0
+        renew_at = checkpoint_at = 0.0
         while True:
             if loop.time() >= renew_at:
                 await self._leases.take()
-                if self._leases.held.get(NAME) is not lease:
-                    raise LeaseLost(NAME)
+                if self._leases.held.get(self._name) is not lease:
+                    raise LeaseLost(self._name)
                 renew_at = loop.time() + RENEW_EVERY_S
-            if loop.time() >= lapse_at:
-                await self._lapse()
-                lapse_at = loop.time() + LAPSE_EVERY_S
-            if loop.time() >= prices_at:
-                await keep_schedules(self._pool, self._handler, f"system:{NAME}")
-                prices_at = loop.time() + PRICES_EVERY_S
             await self._read_on()
-            await self._checkpoint(lease)
+            if loop.time() >= checkpoint_at:
+                await self._checkpoint(lease)
+                checkpoint_at = loop.time() + CHECKPOINT_EVERY_S
             if not await self._positions.reach(HEAD, self._read_to + 1, POLL_S):
                 await self._store.head()
 
@@ -141,34 +132,24 @@ class Reactor:
             await self._react(fact)
 
     async def _react(self, fact: Recorded) -> None:
-        """Until it is done: money must not be forgotten because a gateway was away for a while."""
-        event: OrderEvent = fact.event  # type: ignore[assignment]
-        order_ref: Ref[Order] = orders(event.order_id)
+        """Until it is done: nothing is forgotten because the world outside was away for a while."""
+        about = log.bind(policy=self._name, position=fact.position, stream=stream_of(fact.event))
         pause = 0.1
         while True:
             try:
                 async with self._at_once:
-                    command = await react(event, await self._handler.read(order_ref), self._gateway)
-                    if command is not None:
-                        await self._handler(command, metadata=self._caused_by(fact, type(command).__name__))
+                    if commands := await self._policy.react(fact, self._handler):
+                        await self._handler(*commands, metadata=self._caused_by(fact, type(commands[0]).__name__))
                 return
-            except (GatewayUnavailable, StoreBusy, Unacknowledged, *UNREACHABLE) as error:
-                log.warning("reaction_delayed", position=fact.position, order=event.order_id, error=str(error))
+            except (Unavailable, StoreBusy, Unacknowledged, *UNREACHABLE) as error:
+                about.warning("reaction_delayed", error=str(error))
             except Rejected as refusal:
-                log.error("reaction_refused", position=fact.position, order=event.order_id, error=refusal.detail)
+                about.error("reaction_refused", error=refusal.detail)
                 return
             except Exception:
-                log.exception("reaction_failed", position=fact.position, order=event.order_id)
+                about.exception("reaction_failed")
             await asyncio.sleep(pause * (0.5 + random.random()))
             pause = min(LONGEST_PAUSE_S, pause * 2)
-
-    async def _lapse(self) -> None:
-        """Give back what is reserved for orders that nobody has paid in time."""
-        now = datetime.now(UTC)
-        for row in await self._pool.fetch(LAPSED_ORDERS, now, now - PAYMENT_GRACE):
-            with contextlib.suppress(StoreBusy, Unacknowledged, AppendRefused, Rejected):
-                metadata = Metadata(f"system:{NAME}", "LapseOrder")
-                await self._handler(LapseOrder(OrderId(row["order_id"]), now), metadata=metadata)
 
     async def _drop_reactions(self) -> None:
         tasks = list(self._under_way.values())
@@ -180,7 +161,7 @@ class Reactor:
     def _caused_by(self, fact: Recorded, command: str) -> Metadata:
         origin = fact.metadata
         return Metadata(
-            f"system:{NAME}",
+            f"system:{self._name}",
             command,
             origin.correlation_id,
             str(fact.id),

@@ -63,7 +63,7 @@ class ReadTable(Generic[R]):
         rows = await pool.fetch(COLUMN_TYPES, table or projection.name)
         return cls(projection, {row["name"]: row["type"] for row in rows}, table)
 
-    async def fetch(self, connection: Connection, keys: Collection[Key]) -> dict[Key, R]:
+    async def fetch(self, connection: Pool | Connection, keys: Collection[Key]) -> dict[Key, R]:
         records = await connection.fetch(self.fetch_sql, *map(list, zip(*keys, strict=True)))
         return {tuple(record[n] for n in self._key): self._from_record(record) for record in records}
 

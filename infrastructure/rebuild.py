@@ -3,8 +3,8 @@
 The new rows grow in a shadow table with a checkpoint, a lease and parked keys of its own, so a rebuild that was
 interrupted goes on where it stopped (unless the code or the table has changed since: then it begins anew), and two
 cannot get in each other's way. When the shadow has come close, one transaction holds the live projection still, folds
-the rest, compares if asked to, and changes the names. The old table stays until the next rebuild. No cache, mail or
-webhook hears of any of this.
+the rest, compares if asked to, and changes the names. The old table stays until the next rebuild. Caches begin
+anew with the switch; no mail or webhook hears of any of this.
 """
 
 import time
@@ -14,17 +14,18 @@ from typing import Any
 
 import structlog
 
+from infrastructure.cache_generation import renew
 from infrastructure.database import Pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.filling import Filling, Progress
-from infrastructure.leases import Lease, LeaseLost, Leases
-from infrastructure.parking import LOCK
+from infrastructure.leases import LOCK, Lease, LeaseLost, Leases
 from infrastructure.read_table import ReadTable
 from infrastructure.shadow_table import DROP_PARKED, OLD, SHADOW, compared, is_resumable, make_shadow, rename
 from infrastructure.source_hash import source_of
 from projections.projection import Projection
 
 _STANDING = "SELECT name, position, source FROM projections WHERE name = ANY ($1::text[])"
+_OWNED = "SELECT pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass($1)), 'USAGE')"
 _FORGET_SHADOW = "DELETE FROM projections WHERE name = $1"
 _MOVE_PARKED = "UPDATE parked SET projection = $2 WHERE projection = $1"
 _SWITCHED = """UPDATE projections SET position = $2, source = $3, epoch = epoch + 1, last_error = NULL,
@@ -33,6 +34,10 @@ _KEPT = """INSERT INTO projections (name, position, source) VALUES ($1, $2, $3)
     ON CONFLICT (name) DO UPDATE SET position = excluded.position, source = excluded.source"""
 
 log = structlog.get_logger(__name__)
+
+
+class NotTheOwner(Exception):
+    """The role of this connection may write the table, and not put another one in its place."""
 
 
 class RebuildRunning(Exception):
@@ -62,9 +67,10 @@ async def rebuild(
     compare: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Rebuilt:
-    """Raises RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book, or LeaseLost if
-    this process was held up for longer than its lease."""
+    """Raises NotTheOwner, RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book, or
+    LeaseLost if this process was held up for longer than its lease."""
     live, shadow = projection.name, projection.name + SHADOW
+    await check_owner(pool, projection)
     leases = Leases(pool, [shadow], owner)
     await leases.prepare()
     await leases.take()
@@ -87,6 +93,15 @@ async def rebuild(
         await leases.release()
     rebuilt.seconds = time.perf_counter() - started
     return rebuilt
+
+
+async def check_owner(pool: Pool, projection: Projection[Any]) -> None:
+    """Raises NotTheOwner."""
+    if not await pool.fetchval(_OWNED, projection.name):
+        raise NotTheOwner(
+            f"the database role of this service may not replace tables: run `daybook projections rebuild "
+            f"{projection.name}` with the DATABASE_URL that `daybook migrate` is run with"
+        )
 
 
 async def roll_back(pool: Pool, store: PostgresEventStore, projection: Projection[Any]) -> None:
@@ -113,6 +128,7 @@ async def roll_back(pool: Pool, store: PostgresEventStore, projection: Projectio
         await connection.execute(_MOVE_PARKED, old, live)
         await connection.execute(_SWITCHED, live, filling.lease.position, old_source)
         await connection.execute(_KEPT, old, live_position, live_source)
+        await renew(connection)
 
 
 async def _switch(pool: Pool, filling: Filling, source: str, compare: bool, rebuilt: Rebuilt) -> None:
@@ -136,4 +152,5 @@ async def _switch(pool: Pool, filling: Filling, source: str, compare: bool, rebu
         await connection.execute(_KEPT, old, live_position, live_source)
         await connection.execute(_FORGET_SHADOW, shadow)
         rebuilt.parked = await connection.fetchval("SELECT count(*) FROM parked WHERE projection = $1", live)
+        await renew(connection)
     rebuilt.position = lease.position

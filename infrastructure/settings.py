@@ -12,10 +12,15 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from events.paper import Seller
 from infrastructure.data_dir import kept_secret, make_data_dir
+from infrastructure.mail.post import SmtpPost
+from infrastructure.vault import MasterKeys
 
 SECRET_KEY_CHARACTERS_MIN = 32
-SEALING_KEY_BYTES = 32
+KEY_BYTES = 32
+WEBHOOK_BYTES_MIN = 24
+"""As Standard Webhooks asks."""
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 # A checkout keeps its state beside its code, wherever it is called from; an installed Daybook, where it is called.
@@ -52,6 +57,9 @@ class Settings(BaseSettings):
     secret_key: Annotated[
         SecretStr | None, Field(validation_alias="SECRET_KEY", min_length=SECRET_KEY_CHARACTERS_MIN)
     ] = None
+    master_key: Annotated[SecretStr | None, Field(validation_alias="MASTER_KEY")] = None
+    other_master_keys: SecretStr = SecretStr("")
+    invoice_retention_years: Annotated[int, Field(ge=0, le=100)] = 0
     sealing_key: Annotated[SecretStr | None, Field(validation_alias="SEALING_KEY")] = None
     retired_sealing_keys: str = ""
     seal_within_seconds: Annotated[float, Field(gt=0, le=3_600)] = 5
@@ -70,14 +78,39 @@ class Settings(BaseSettings):
     near_cache_mb: Annotated[int, Field(ge=0, le=100_000)] = 64
     key_prefix: Annotated[str, Field(min_length=1)] = "daybook:"
     metrics_token: SecretStr | None = None
+    search_language: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] = "english"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    shop_name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n<>]+$")] = "Daybook"
+    smtp_url: SecretStr | None = None
+    mail_from: Annotated[str, Field(pattern=r"^[^\r\n]*[^@\s]+@[^@\s]+$")] = "shop@localhost"
+    account_url: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    cors_origins: str = ""
+    allowed_hosts: str = ""
+    sign_ins_per_minute: Annotated[int, Field(ge=0)] = 600
+    commands_per_minute: Annotated[int, Field(ge=0)] = 30_000
+    queries_per_minute: Annotated[int, Field(ge=0)] = 120_000
     payment_gateway: Literal["sandbox"] = "sandbox"
+    gateway_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$")] = None
+    gateway_key: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+    public_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+[^/]$")] = None
     access_token_minutes: Annotated[int, Field(ge=1, le=1_440)] = 15
+    session_days: Annotated[int, Field(ge=1, le=365)] = 90
+    session_idle_days: Annotated[int, Field(ge=1, le=365)] = 14
+    password_rounds: Annotated[int, Field(ge=10, le=16)] = 12
     reservation_minutes: Annotated[int, Field(ge=1, le=10_080)] = 15
+    seller_name: Annotated[str, Field(max_length=200)] = ""
+    seller_address: Annotated[str, Field(max_length=1_000)] = ""
+    seller_tax_id: Annotated[str, Field(max_length=100)] = ""
 
     @model_validator(mode="after")
     def _production_has_no_defaults(self) -> Self:
-        needed = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, "SECRET_KEY": self.secret_key}
+        needed = {
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "SECRET_KEY": self.secret_key,
+            "MASTER_KEY": self.master_key,
+        }
         missing = [name for name, value in needed.items() if value is None]
         if self.mode is Mode.PRODUCTION and missing:
             raise ValueError(
@@ -92,24 +125,56 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_DIRECT_URL goes with DATABASE_URL: set both, or DATABASE_URL alone")
         return self
 
-    @field_validator("sealing_key")
+    @field_validator("smtp_url")
     @classmethod
-    def _is_a_private_key(cls, value: SecretStr | None) -> SecretStr | None:
+    def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            sealing_key(value.get_secret_value())
+            SmtpPost(value.get_secret_value(), "")
+        return value
+
+    @field_validator("sealing_key", "master_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            key_bytes(value.get_secret_value())
+        return value
+
+    @field_validator("other_master_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        for key in listed(value.get_secret_value()):
+            key_bytes(key)
         return value
 
     @field_validator("retired_sealing_keys")
     @classmethod
     def _are_public_keys(cls, value: str) -> str:
-        for key in _listed(value):
-            sealing_key(key)
+        for key in listed(value):
+            key_bytes(key)
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _are_webhook_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in listed("" if value is None else value.get_secret_value()):
+            try:
+                long_enough = len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) >= WEBHOOK_BYTES_MIN
+            except binascii.Error:
+                long_enough = False
+            if not long_enough:
+                raise ValueError(f"must be whsec_ and at least {WEBHOOK_BYTES_MIN} bytes in base64; two with a comma")
         return value
 
     @property
     def pooled(self) -> bool:
         """Whether DATABASE_URL is a pooler's, since the database itself is said to be elsewhere."""
         return self.database_direct_url is not None and self.database_direct_url != self.database_url
+
+    @property
+    def seller(self) -> Seller:
+        """In whose name invoices are issued from now on."""
+        lines = tuple(line.strip() for line in self.seller_address.split(";") if line.strip())
+        return Seller(self.seller_name or self.shop_name, lines, self.seller_tax_id)
 
     @property
     def development(self) -> bool:
@@ -128,6 +193,18 @@ class Settings(BaseSettings):
             raise SettingsRefused(f"{path} holds no usable secret; delete it and a new one is made")
         return secret
 
+    def master_keys(self) -> MasterKeys:
+        """What wraps the keys of persons; in development made once and kept in `data_dir`.
+
+        Raises:
+            SettingsRefused: the kept file is unreadable or holds no key.
+        """
+        if self.master_key is not None:
+            current = key_bytes(self.master_key.get_secret_value())
+        else:
+            current = self._kept_key("master_key")
+        return MasterKeys(current, map(key_bytes, listed(self.other_master_keys.get_secret_value())))
+
     def sealing_seed(self) -> bytes | None:
         """The private key that seals the book (32 bytes, RFC 8032); in development made once and kept in `data_dir`.
 
@@ -137,28 +214,51 @@ class Settings(BaseSettings):
             SettingsRefused: the kept file is unreadable or holds no key.
         """
         if self.sealing_key is not None:
-            return sealing_key(self.sealing_key.get_secret_value())
+            return key_bytes(self.sealing_key.get_secret_value())
         if not self.development:
             return None
-        kept = self.data_dir / "sealing_key"
-        try:
-            return sealing_key(_kept_secret(kept, lambda: base64.b64encode(secrets.token_bytes(32)).decode()))
-        except ValueError as error:
-            raise SettingsRefused(f"{kept}: {error}") from None
+        return self._kept_key("sealing_key")
+
+    def webhook_secrets(self) -> list[str]:
+        """What the gateway signs webhooks with, the newest first; in development made once and kept in `data_dir`.
+
+        Empty in production without DAYBOOK_WEBHOOK_SECRET: then no webhook is taken.
+
+        Raises:
+            SettingsRefused: the kept file is unreadable.
+        """
+        if self.webhook_secret is not None:
+            return listed(self.webhook_secret.get_secret_value())
+        if not self.development:
+            return []
+        made = base64.b64encode(secrets.token_bytes(32)).decode()
+        return [_kept_secret(self.data_dir / "webhook_secret", lambda: f"whsec_{made}")]
+
+    def webhook_url(self) -> str:
+        """Where the gateway is to send its webhooks."""
+        base = self.public_url or f"http://{self.host}:{self.port}"
+        return f"{base}/v1/payments/webhooks/{self.payment_gateway}"
 
     def retired_public_keys(self) -> list[bytes]:
         """Of those who sealed before: their seals stay good."""
-        return [sealing_key(key) for key in _listed(self.retired_sealing_keys)]
+        return [key_bytes(key) for key in listed(self.retired_sealing_keys)]
+
+    def _kept_key(self, name: str) -> bytes:
+        kept = self.data_dir / name
+        try:
+            return key_bytes(_kept_secret(kept, lambda: base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()))
+        except ValueError as error:
+            raise SettingsRefused(f"{kept}: {error}") from None
 
 
-def sealing_key(text: str) -> bytes:
-    """An Ed25519 key, private or public, from its base64. Raises ValueError, which does not repeat it."""
+def key_bytes(text: str) -> bytes:
+    """A key from its base64. Raises ValueError, which does not repeat it."""
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) != SEALING_KEY_BYTES:
-        raise ValueError(f"must be {SEALING_KEY_BYTES} bytes in base64, such as `openssl rand -base64 32` prints")
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"must be {KEY_BYTES} bytes in base64, such as `openssl rand -base64 32` prints")
     return key
 
 
@@ -196,7 +296,8 @@ def load_for_tool(*, development: bool = False) -> Settings:
 _DEVELOPMENT_MARK = "development"
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 

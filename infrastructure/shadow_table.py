@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infrastructure.database import Connection, Pool
-from infrastructure.leases import Lease, LeaseLost
-from infrastructure.parking import LOCK
+from infrastructure.leases import LOCK, Lease, LeaseLost
 from infrastructure.read_table import COLUMN_TYPES
 from projections.projection import Projection
 
@@ -19,6 +18,11 @@ _BEGIN = "UPDATE projections SET position = 0, source = $2 WHERE name = $1"
 _INDEXES = """SELECT indisprimary || substring(pg_get_indexdef(indexrelid) FROM ' USING .*') AS definition,
         indexrelid::regclass::text AS name
     FROM pg_index WHERE indrelid = to_regclass($1)"""
+
+# A table that is made like another one does not come with who may use it.
+_GRANTS = """SELECT format('GRANT %s ON %s TO %I', a.privilege_type, $2::text, r.rolname)
+    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+    WHERE c.oid = to_regclass($1) AND a.grantee <> c.relowner"""
 
 
 async def is_resumable(pool: Pool, live: str, lease: Lease, source: str) -> bool:
@@ -41,6 +45,8 @@ async def make_shadow(pool: Pool, live: str, lease: Lease, source: str) -> None:
             raise LeaseLost(shadow)
         await connection.execute(f"DROP TABLE IF EXISTS {shadow}")
         await connection.execute(f"CREATE TABLE {shadow} (LIKE {live} INCLUDING ALL)")
+        for (grant,) in await connection.fetch(_GRANTS, live, shadow):
+            await connection.execute(grant)
         names = dict(map(tuple, await connection.fetch(_INDEXES, live)))
         for definition, made in map(tuple, await connection.fetch(_INDEXES, shadow)):
             await connection.execute(f"ALTER INDEX {made} RENAME TO {names[definition]}{SHADOW}")

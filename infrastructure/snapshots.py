@@ -24,6 +24,7 @@ from infrastructure.codec import FactTranscoder
 from infrastructure.database import Pool
 from infrastructure.fold_key import fold_key, may_be_kept
 from infrastructure.stream_reader import StreamReader
+from infrastructure.vault import Vault
 
 REPLAYED_MAX = 200
 """A reading that had to fold more facts than this keeps what it came to, and the next one is spared them."""
@@ -124,8 +125,8 @@ class Snapshots:
 
     `folds` are one for each category. Belongs to one event loop."""
 
-    def __init__(self, pool: Pool, folds: Collection[Fold[Any]] = FOLDS.values()) -> None:
-        self._pool, self._transcoder = pool, FactTranscoder()
+    def __init__(self, pool: Pool, folds: Collection[Fold[Any]] = FOLDS.values(), vault: Vault | None = None) -> None:
+        self._pool, self._transcoder = pool, FactTranscoder(vault=vault)
         self._codecs = codecs(folds, self._transcoder.evolution)
         self._reader = StreamReader(pool, READ, [codec.key for codec in self._codecs.values()])
         self._waiting: dict[str, Snapshot] = {}
@@ -140,6 +141,7 @@ class Snapshots:
 
     async def _since(self, by_stream: Mapping[str, Ref[Any]], since: Mapping[str, Known]) -> dict[str, Known]:
         found = await self._pool.fetch(TAILS, list(by_stream), [since[stream].version for stream in by_stream])
+        await self._learn(found)
         rows = {stream: list(own) for stream, own in groupby(found, itemgetter("stream"))}
         known = {}
         for stream, ref in by_stream.items():
@@ -152,7 +154,9 @@ class Snapshots:
     async def _read(self, by_stream: Mapping[str, Ref[Any]]) -> dict[str, Known]:
         if not by_stream:
             return {}
-        rows = {stream: list(own) for stream, own in groupby(await self._reader.rows(by_stream), itemgetter("stream"))}
+        found = await self._reader.rows(by_stream)
+        await self._learn(found)
+        rows = {stream: list(own) for stream, own in groupby(found, itemgetter("stream"))}
         known = {}
         for stream, ref in by_stream.items():
             try:
@@ -164,6 +168,11 @@ class Snapshots:
             except _Gap as gap:
                 raise await missing_before(self._pool, stream, gap.version) from None
         return known
+
+    async def _learn(self, rows: Sequence[Any]) -> None:
+        """The keys that these facts are encrypted under."""
+        if persons := self._transcoder.divider.persons((row["type"], row["body"]) for row in rows):
+            await self._transcoder.vault.learn(self._pool, persons)
 
     def moved(self, ref: Ref[Any], before: int, now: Known) -> None:
         """Of all processes that lead a stream on, one gets it across each mark."""

@@ -18,6 +18,7 @@ from infrastructure.committer import Committer
 from infrastructure.database import Pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
+from infrastructure.vault import Vault
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -103,8 +104,10 @@ class Tracing:
 class TracedEventStore(PostgresEventStore):
     """The event store with a span around each append: from asking for it to knowing that it is stored."""
 
-    def __init__(self, pool: Pool, committer: Committer, positions: Positions, tracing: Tracing) -> None:
-        super().__init__(pool, committer, positions)
+    def __init__(
+        self, pool: Pool, committer: Committer, positions: Positions, vault: Vault | None, tracing: Tracing
+    ) -> None:
+        super().__init__(pool, committer, positions, vault)
         self._tracing = tracing
 
     async def append(self, append: Append) -> Appended:

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 import structlog
 
+from infrastructure.cache_generation import CHANNEL_NAME, GENERATION
 from infrastructure.near_cache import NearCache
 from infrastructure.positions import Positions
+from infrastructure.vault import Vault
 
 CHANNEL = "daybook"
 RECONNECT_S = 0.5
@@ -21,17 +23,22 @@ log = structlog.get_logger(__name__)
 
 
 async def listen(
-    connect: Callable[[], Awaitable[asyncpg.Connection]], positions: Positions, near: NearCache | None = None
+    connect: Callable[[], Awaitable[asyncpg.Connection]],
+    positions: Positions,
+    near: NearCache | None = None,
+    vault: Vault | None = None,
 ) -> None:
     """Until cancelled. A lost wake-up costs its reader a poll, never more, so nothing is caught up here.
 
-    What is kept `near` is let go when the connection is lost, since changes may be missed."""
-    near = near or NearCache(0)
+    What is kept `near` is let go when the connection is lost, since changes may be missed; so are the keys
+    of persons."""
+    near, vault = near or NearCache(0), vault or Vault()
     while True:
         connection: asyncpg.Connection | None = None
         try:
             connection = await connect()
-            await connection.add_listener(CHANNEL, lambda *heard: _heard(positions, near, str(heard[3])))
+            await connection.add_listener(CHANNEL, lambda *heard: _heard(positions, near, vault, str(heard[3])))
+            near.renewed(await connection.fetchval(GENERATION))
             near.began({row["name"]: row["position"] for row in await connection.fetch(_POSITIONS)})
             while True:
                 await asyncio.sleep(CHECK_EVERY_S)
@@ -41,20 +48,28 @@ async def listen(
             await asyncio.sleep(RECONNECT_S)
         finally:
             near.lost()
+            vault.clear()
             if connection is not None:
                 with contextlib.suppress(Exception):
                     await connection.close(timeout=1)
 
 
-def _heard(positions: Positions, near: NearCache, payload: str) -> None:
+def _heard(positions: Positions, near: NearCache, vault: Vault, payload: str) -> None:
     """`head 123`, or names of projections and the position they have reached: `order_summary,sale 123`.
 
-    Before that, what changes there: `!product 123 prd_a prd_b`, without identities everything of that kind."""
+    Before that, what changes there: `!product 123 prd_a prd_b`, without identities everything of that kind. And `* 4`,
+    from when on nothing is good that was read before; or `-usr_a`, who is forgotten."""
+    if payload.startswith("-"):
+        vault.forget(payload[1:])
+        return
     if payload.startswith("!"):
         kind, position, *identities = payload[1:].split(" ")
         near.changed(kind, int(position), identities)
         return
     names, _, position = payload.rpartition(" ")
+    if names == CHANNEL_NAME:
+        near.renewed(int(position))
+        return
     for name in names.split(","):
         near.reached(name, int(position))
         positions.advance(name, int(position))

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 
 from events.store import Recorded
-from infrastructure.codec import Unread
 from infrastructure.metrics import Metrics
 from infrastructure.tracing import Tracing
 
@@ -16,20 +15,24 @@ class Watch:
     def __init__(self, metrics: Metrics | None = None, tracing: Tracing | None = None) -> None:
         self._metrics, self._tracing = metrics or Metrics(), tracing
 
+    @property
+    def traces(self) -> bool:
+        return self._tracing is not None
+
     @asynccontextmanager
-    async def page(self, projections: Sequence[str], facts: Sequence[Recorded | Unread]) -> AsyncIterator[None]:
+    async def page(self, projections: Sequence[str], facts: int, origins: Sequence[str] = ()) -> AsyncIterator[None]:
+        """`origins` are the `traceparent`s of the facts, if there are `traces`."""
         began = time.perf_counter()
         try:
             if self._tracing is None:
                 yield
             else:
-                origins = [each.metadata.traceparent for each in facts if not isinstance(each, Unread)]
-                with self._tracing.page(projections, [each for each in origins if each], len(facts)):
+                with self._tracing.page(projections, [each for each in origins if each], facts):
                     yield
         except Exception:
             self._metrics.page_failed(projections)
             raise
-        self._metrics.page(projections, len(facts), time.perf_counter() - began)
+        self._metrics.page(projections, facts, time.perf_counter() - began)
 
     @asynccontextmanager
     async def reaction(self, fact: Recorded) -> AsyncIterator[None]:

@@ -8,6 +8,8 @@ from events.cart import (
     CartCheckedOut,
     CartCleared,
     CartClosed,
+    CartCouponRemoved,
+    CartCouponSet,
     CartEvent,
     CartLineAdded,
     CartLineChanged,
@@ -30,6 +32,9 @@ class CartLineRow:
     prices: tuple[Money, ...] = ()
     """Of one unit, when it was last added to."""
     added_at: datetime | None = None
+    left_out: int = 0
+    """Units that a merge found no room for, until the shopper adds to the line or changes it. Where there was no room
+    for the line either, this is a line of no units."""
 
 
 class CartRow(NamedTuple):
@@ -38,6 +43,7 @@ class CartRow(NamedTuple):
     lines: list[CartLineRow]
     updated_at: datetime
     version: int
+    coupon: str | None = None
 
 
 def evolve(row: CartRow | None, fact: Fact[CartEvent], key: Key) -> CartRow | None:
@@ -47,7 +53,10 @@ def evolve(row: CartRow | None, fact: Fact[CartEvent], key: Key) -> CartRow | No
     if row is None:
         return None
     return row._replace(
-        lines=_lines(row.lines, event, fact.occurred_at), updated_at=fact.occurred_at, version=fact.version
+        lines=_lines(row.lines, event, fact.occurred_at),
+        coupon=_coupon(row.coupon, event),
+        updated_at=fact.occurred_at,
+        version=fact.version,
     )
 
 
@@ -57,19 +66,31 @@ def _lines(lines: list[CartLineRow], event: CartEvent, at: datetime) -> list[Car
             return _with(lines, CartLineRow(sku, product_id, quantity, prices, at))
         case CartMerged(lines=merged):
             for line in merged:
-                if line.quantity:
-                    lines = _with(lines, CartLineRow(line.sku, line.product_id, line.quantity, line.prices, at))
+                if line.quantity or all(held.sku != line.sku for held in lines):
+                    more = CartLineRow(line.sku, line.product_id, line.quantity, line.prices, at, line.left_out)
+                    lines = _with(lines, more)
+                else:
+                    lines = [replace(x, left_out=line.left_out) if x.sku == line.sku else x for x in lines]
             return lines
         case CartLineChanged(_, sku, quantity):
-            return [replace(line, quantity=quantity) if line.sku == sku else line for line in lines]
+            return [replace(line, quantity=quantity, left_out=0) if line.sku == sku else line for line in lines]
         case CartLineRemoved(_, sku):
             return [line for line in lines if line.sku != sku]
         case CartCleared() | CartCheckedOut() | CartClosed():
             return []
-        case CartOpened():
+        case CartOpened() | CartCouponSet() | CartCouponRemoved():
             return lines
         case _:
             assert_never(event)
+
+
+def _coupon(coupon: str | None, event: CartEvent) -> str | None:
+    match event:
+        case CartCouponSet(_, code):
+            return code
+        case CartCouponRemoved() | CartCleared() | CartCheckedOut() | CartClosed():
+            return None
+    return coupon
 
 
 def _with(lines: list[CartLineRow], more: CartLineRow) -> list[CartLineRow]:

@@ -1,9 +1,10 @@
 """What a projection is: a fold from facts to the rows of one table. The engine does all the rest."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from events.privacy import SubjectForgotten
 from events.store import Fact
 
 R = TypeVar("R", bound=tuple[Any, ...])
@@ -36,3 +37,20 @@ class Projection(Generic[R]):
     """The kind of lists that show these rows, if lists are cached: `products` for `products:list:{filters}`."""
     shown: Callable[[R], Any] | None = None
     """The part of a row that such lists rest on, if it is not all of it: what else changes does not concern them."""
+    journal: bool = False
+    """Each fact has rows of its own, which never change: its position is the first part of their keys."""
+    personal: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    """The columns that hold personal data, and what takes its place when the person is forgotten: what facts say then
+    as well."""
+    person: str = "customer_id"
+    """The column that says whom that is about."""
+
+    @property
+    def reads(self) -> frozenset[type]:
+        """The facts that concern it: those that it folds, and that someone is forgotten."""
+        return frozenset(self.facts) | ({SubjectForgotten} if self.personal else set())
+
+    def touched(self, fact: Fact[Any]) -> list[Key]:
+        """The keys of the rows that a fact touches."""
+        keys = self.keys(fact.event)
+        return [(fact.position, *key) for key in keys] if self.journal else list(keys)

@@ -13,8 +13,10 @@ from events.stock import (
     StockRecovered,
     StockReleased,
     StockReserved,
+    StockReturned,
     StockSent,
     StockThresholdSet,
+    StockWrittenOff,
 )
 from events.store import Fact
 from projections.projection import Key, Projection
@@ -33,11 +35,11 @@ class StockLevelRow(NamedTuple):
 def moved(event: StockEvent) -> tuple[int, int]:
     """By how many units a fact moves what is on hand, and what is reserved."""
     match event:
-        case StockReceived(quantity=quantity) | StockArrived(quantity=quantity):
+        case StockReceived(quantity=quantity) | StockArrived(quantity=quantity) | StockReturned(quantity=quantity):
             return quantity, 0
         case StockAdjusted(delta=delta):
             return delta, 0
-        case StockSent(quantity=quantity):
+        case StockSent(quantity=quantity) | StockWrittenOff(quantity=quantity):
             return -quantity, 0
         case StockReserved(quantity=quantity):
             return 0, quantity

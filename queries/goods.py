@@ -6,7 +6,7 @@ from typing import Any, Literal
 from queries.rows import Money
 
 Availability = Literal["available", "too_few", "out_of_stock", "not_for_sale"]
-Change = Literal["price_rose", "price_fell", "too_few", "out_of_stock", "not_for_sale"]
+Change = Literal["price_rose", "price_fell", "too_few", "out_of_stock", "not_for_sale", "capped"]
 
 # Joined to rows `wanted` with a SKU, its product, and its prices of then; $2 is the currency.
 GOODS = """LEFT JOIN product p ON p.product_id = wanted.product_id

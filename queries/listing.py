@@ -6,7 +6,7 @@ and counts are taken from them. Facets are disjunctive: the filter on a facet do
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from queries import product
@@ -46,9 +46,7 @@ async def products(rows: Rows, wanted: Wanted, window: Window) -> Found:
 
 
 def from_row(row: Any) -> ListedProduct:
-    found = product.from_row(row)
-    values: dict[str, Any] = {each.name: getattr(found, each.name) for each in fields(found)}
-    return ListedProduct(**values, in_stock=row["in_stock"])
+    return ListedProduct(*(*product.values_of(row), row["in_stock"]))
 
 
 def _part(found: list[Any], window: Window, key: Sequence[str]) -> Part:

@@ -154,13 +154,14 @@ def _matching(wanted: Wanted, given: Parameters, common: Sequence[str], own: dic
             )
         return f"matching AS MATERIALIZED (SELECT {', '.join(columns)} FROM {source} WHERE {_both(*common)}),\n"
     source = _source(wanted, given)
-    words = given(wanted.text)
-    query, shown = f"search_query({words})", ", ".join(columns)
+    words, shown = given(wanted.text), ", ".join(columns)
     # Of two that are found alike the shorter name comes first.
-    relevance = f"(ts_rank(l.document, {query}) / (9 + ln(1 + length(l.name_key))))::real"
-    return f"""exact AS MATERIALIZED (
+    relevance = "(ts_rank(l.document, query) / (9 + ln(1 + length(l.name_key))))::real"
+    # The words become a query once, and no plan rests on which they are: so one plan does for all of them.
+    return f"""asked AS MATERIALIZED (SELECT search_query({words}) AS query),
+exact AS MATERIALIZED (
     SELECT {shown}, {relevance} AS relevance
-      FROM {source} WHERE {_both(f"l.document @@ {query}", *common)}),
+      FROM {source} CROSS JOIN asked WHERE {_both("l.document @@ query", *common)}),
 matching AS MATERIALIZED (
     SELECT * FROM exact UNION ALL
     SELECT {shown}, alike.relevance FROM similar_listings({words}) AS alike

@@ -67,7 +67,12 @@ async def slug_now(rows: Rows, former: str, *, everything: bool) -> str | None:
 
 
 def from_row(row: Any) -> Product:
-    return Product(
+    return Product(*values_of(row))
+
+
+def values_of(row: Any) -> tuple[Any, ...]:
+    """The fields of a Product, in their order."""
+    return (
         row["product_id"],
         row["slug"],
         row["name"],

@@ -8,7 +8,7 @@ from typing import Any
 from queries.rows import Listing
 
 USERS = Listing(
-    "user_id, email, name, roles::text, registered_at, version",
+    "user_id, email, name, roles::text, verified, suspended, registered_at, version",
     "user_account",
     {"user_id": "text"},  # ids sort by the time of their making, so the newest come first
     descending=True,
@@ -21,10 +21,12 @@ class UserAccount:
     email: str
     name: str
     roles: list[str]
+    verified: bool
+    suspended: bool
     registered_at: datetime
     version: int
 
 
 def from_row(row: Any) -> UserAccount:
-    user_id, email, name, roles, registered_at, version = row
-    return UserAccount(user_id, email, name, json.loads(roles), registered_at, version)
+    user_id, email, name, roles, *rest = row
+    return UserAccount(user_id, email, name, json.loads(roles), *rest)

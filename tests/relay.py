@@ -22,6 +22,8 @@ class Relay:
         if "host" in (query := parse_qs(parts.query)):
             self._socket = f"{query['host'][0]}/.s.PGSQL.5432"
         self.refusing = False
+        self.delay_s = 0.0
+        """How long every answer of the server is held back."""
         self.accepted = self.encrypted = 0
         self._doomed: set[asyncio.StreamWriter] = set()
         self.open: set[asyncio.StreamWriter] = set()
@@ -76,6 +78,7 @@ class Relay:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
+                await asyncio.sleep(self.delay_s)
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

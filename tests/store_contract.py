@@ -11,7 +11,7 @@ import pytest
 from events import Event
 from events.claim import NameClaimed, NameReleased
 from events.stock import StockAdjusted, StockReceived
-from events.store import Append, Appended, Conflict, EventStore, Metadata
+from events.store import Append, Appended, Conflict, Escrow, EventStore, Metadata
 from events.values import Sku
 
 STRANGE = 'a,b;{"c"}\\d\'e\nf\tNULL ∞ \u2028 🫖 (0) $1 %s'
@@ -34,6 +34,14 @@ def name() -> str:
 async def outcomes(store: EventStore, *appends: Append) -> list[Appended | BaseException]:
     """All asked at once, in this order."""
     return await asyncio.gather(*map(store.append, appends), return_exceptions=True)
+
+
+ANY = (0, 2**31)
+
+
+def moving(name: str, expected: int, before: int, delta: int, bounds: tuple[int, int] | None = ANY) -> Append:
+    """One fact, decided at this version, where the balance was `before`."""
+    return Append([claim(name)], {stream(name): expected}, escrows={stream(name): Escrow(before, delta, bounds)})
 
 
 class EventStoreContract:
@@ -181,3 +189,66 @@ class EventStoreContract:
         (first,) = await store.read_all(head, limit=1, types=["NameClaimed", "StockAdjusted"])
         assert first.position == head + 2
         assert await store.read_all(head + 4, limit=9) == []
+
+    async def test_what_commutes_is_right_at_a_later_version_too(self, store: EventStore, name: str) -> None:
+        done = await outcomes(store, moving(name, 0, 0, 5, None), *[moving(name, 1, 5, -1) for _ in range(5)])
+        assert [getattr(each, "passed", None) for each in done] == [(), (), *[(stream(name),)] * 4]
+        assert await store.versions([stream(name)]) == {stream(name): 6}
+
+    async def test_a_balance_never_falls_below_nothing(self, store: EventStore, name: str) -> None:
+        await store.append(moving(name, 0, 0, 5, None))
+        done = await outcomes(store, *[moving(name, 1, 5, -2) for _ in range(4)])
+        assert [type(each) for each in done] == [Appended, Appended, Conflict, Conflict]
+        await store.append(moving(name, 1, 5, 3))
+        await store.append(moving(name, 1, 5, -4))
+        with pytest.raises(Conflict):
+            await store.append(moving(name, 1, 5, -1))
+
+    async def test_the_balance_must_be_within_the_bounds_afterwards(self, store: EventStore, name: str) -> None:
+        await store.append(moving(name, 0, 0, 5, None))
+        bounds = [(4, 9), (5, 9), (0, 3), (0, 1)]
+        done = [(await outcomes(store, moving(name, 1, 5, -1, each)))[0] for each in bounds]
+        assert [type(each) for each in done] == [Appended, Conflict, Appended, Conflict]
+
+    async def test_what_must_be_known_is_no_matter_of_the_balance(self, store: EventStore, name: str) -> None:
+        """Who decided before a fact that does not commute has to decide again."""
+        await store.append(moving(name, 0, 0, 5, None))
+        await store.append(moving(name, 1, 5, 5, None))
+        with pytest.raises(Conflict):
+            await store.append(moving(name, 1, 5, -1))
+        await store.append(moving(name, 2, 10, -1))
+
+    async def test_a_version_that_is_not_yet_is_a_conflict_for_all(self, store: EventStore, name: str) -> None:
+        await store.append(moving(name, 0, 0, 5, None))
+        with pytest.raises(Conflict):
+            await store.append(moving(name, 2, 5, -1))
+
+    async def test_a_fact_without_a_word_of_the_balance_makes_it_unknown(self, store: EventStore, name: str) -> None:
+        await store.append(moving(name, 0, 0, 5, None))
+        await store.append(Append([claim(name)]))
+        done = await outcomes(store, moving(name, 1, 5, -1), moving(name, 2, 1, -1), moving(name, 2, 1, -1))
+        assert [type(each) for each in done] == [Conflict, Appended, Conflict]
+
+    async def test_the_first_who_says_the_balance_may_be_one_whose_fact_commutes(
+        self, store: EventStore, name: str
+    ) -> None:
+        await store.append(Append([claim(name), claim(name)]))
+        done = await outcomes(store, *[moving(name, 2, 3, -1) for _ in range(4)])
+        assert [type(each) for each in done] == [Appended, Appended, Appended, Conflict]
+
+    async def test_who_comes_too_late_for_the_exact_version_makes_all_wait_for_it(
+        self, store: EventStore, name: str
+    ) -> None:
+        await store.append(moving(name, 0, 0, 5, None))
+        await store.append(moving(name, 1, 5, -1))
+        done = await outcomes(
+            store,
+            moving(name, 1, 5, 1, None),
+            moving(name, 1, 5, -1),
+            moving(name, 2, 4, 1, None),
+            moving(name, 3, 5, -1),
+        )
+        assert [type(each) for each in done] == [Conflict, Conflict, Appended, Appended]
+        late = await outcomes(store, moving(name, 3, 5, 1, None))
+        assert [type(each) for each in (*late, *await outcomes(store, moving(name, 3, 5, -1)))] == [Conflict, Conflict]
+        await store.append(moving(name, 4, 4, -1))

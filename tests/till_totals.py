@@ -5,13 +5,13 @@ Shares no code with either. A row counts when it sold at least one unit for at l
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 DEMO_DATA = Path(__file__).parents[1] / "infrastructure" / "demo_data"
 
@@ -31,27 +31,40 @@ class Totals:
     total_minor: int = 0
 
 
+class Sold(NamedTuple):
+    """A row of the till that counts."""
+
+    basket: Any
+    household: Any
+    at: datetime
+    article: Any
+    department: str
+    quantity: int
+    cents: int
+
+
 def totals_of_sample(folder: Path = DEMO_DATA) -> Totals:
     """Of the slice that is kept in the repository."""
-    with (folder / "products.csv").open(encoding="utf-8", newline="") as file:
-        departments = {row["number"]: row["department"] for row in csv.DictReader(file)}
-    with (folder / "baskets.csv").open(encoding="utf-8", newline="") as file:
-        rows = [
-            (
-                row["basket"],
-                datetime.fromisoformat(row["at"]).isocalendar()[:2],
-                row["article"],
-                departments[row["article"]],
-                int(row["quantity"]),
-                round(Fraction(row["sales_value"]) * 100),
-            )
-            for row in csv.DictReader(file)
-        ]
-    return _summed(rows)
+    return _summed(sold_in_sample(folder))
 
 
 def totals_of_complete_journey() -> Totals:
     """Of the whole data set: needs what `make data` installs. Takes some seconds and about a gigabyte."""
+    return _summed(sold_in_complete_journey())
+
+
+def sold_in_sample(folder: Path = DEMO_DATA) -> Iterator[Sold]:
+    with (folder / "products.csv").open(encoding="utf-8", newline="") as file:
+        departments = {row["number"]: row["department"] for row in csv.DictReader(file)}
+    with (folder / "baskets.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            quantity, cents = int(row["quantity"]), round(Fraction(row["sales_value"]) * 100)
+            if quantity > 0 and cents > 0:
+                at, article = datetime.fromisoformat(row["at"]), row["article"]
+                yield Sold(row["basket"], row["household"], at, article, departments[article], quantity, cents)
+
+
+def sold_in_complete_journey() -> Iterator[Sold]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -61,32 +74,26 @@ def totals_of_complete_journey() -> Totals:
     listed = pq.read_table(folder / "products.parquet", columns=["product_id", "department"])
     departments = dict(zip(*(column.to_pylist() for column in listed.columns), strict=True))
     till = pq.read_table(folder / "transactions.parquet")
-    weeks = zip(pc.iso_year(till["transaction_timestamp"]), pc.iso_week(till["transaction_timestamp"]), strict=True)
-    articles = till["product_id"].to_pylist()
-    return _summed(
-        zip(
-            till["basket_id"].to_pylist(),
-            ((year.as_py(), week.as_py()) for year, week in weeks),
-            articles,
-            (departments.get(article, "UNKNOWN") for article in articles),
-            till["quantity"].to_pylist(),
-            # No value in the data is within a thousandth of half a cent, so binary rounding cannot go wrong.
-            pc.cast(pc.round(pc.multiply(till["sales_value"], 100.0)), "int64").to_pylist(),
-            strict=True,
-        )
-    )
+    # No value in the data is within a thousandth of half a cent, so binary rounding cannot go wrong.
+    cents = pc.cast(pc.round(pc.multiply(till["sales_value"], 100.0)), "int64")
+    names = ("basket_id", "household_id", "transaction_timestamp", "product_id", "quantity")
+    for basket, household, at, article, quantity, amount in zip(
+        *(till[name].to_pylist() for name in names), cents.to_pylist(), strict=True
+    ):
+        if quantity > 0 and amount > 0:
+            department = departments.get(article, "UNKNOWN")
+            yield Sold(basket, household, at.replace(tzinfo=UTC), article, department, quantity, amount)
 
 
-def _summed(rows: Iterable[tuple[Any, Any, Any, str, int, int]]) -> Totals:
+def _summed(rows: Iterable[Sold]) -> Totals:
     totals = Totals()
     baskets = set()
-    for basket, week, article, department, quantity, cents in rows:
-        if quantity > 0 and cents > 0:
-            totals.by_week_and_department[week, department] += cents
-            totals.by_sku[f"CJ-{article}"] += cents
-            totals.units_by_sku[f"CJ-{article}"] += quantity
-            totals.lines += 1
-            totals.total_minor += cents
-            baskets.add(basket)
+    for row in rows:
+        totals.by_week_and_department[row.at.isocalendar()[:2], row.department] += row.cents
+        totals.by_sku[f"CJ-{row.article}"] += row.cents
+        totals.units_by_sku[f"CJ-{row.article}"] += row.quantity
+        totals.lines += 1
+        totals.total_minor += row.cents
+        baskets.add(row.basket)
     totals.orders = len(baskets)
     return totals

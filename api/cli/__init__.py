@@ -15,12 +15,14 @@ from api.cli import (
     demo,
     events,
     importing,
+    keys,
     migrate,
     openapi,
     parked,
     projections,
     replay,
     report,
+    sandbox_gateway,
     serve,
     user,
     verify,
@@ -38,6 +40,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(worker.worker)
+app.command()(sandbox_gateway.sandbox_gateway)
 app.command()(demo.demo)
 app.command()(verify.verify)
 app.command()(openapi.openapi)
@@ -52,6 +55,7 @@ app.add_typer(parked.app, name="parked")
 app.add_typer(archive.app, name="archive")
 app.add_typer(report.app, name="report")
 app.add_typer(user.app, name="user")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(asked: bool) -> None:

@@ -17,20 +17,34 @@ app = typer.Typer(help="Bring the database to this build's schema.")
 Revision = Annotated[str, typer.Argument(help="Such as 0002; `head` is the newest, `base` is before the first.")]
 
 
+RuntimeRole = Annotated[
+    str | None,
+    typer.Option(help="Then grant this role what a service needs, and nothing else: see docs/operations.md."),
+]
+
+
 @app.callback(invoke_without_command=True)
-def migrate(context: typer.Context) -> None:
+def migrate(context: typer.Context, runtime_role: RuntimeRole = None) -> None:
     """Bring the database to this build's schema; alone, the same as `migrate up`."""
     if context.invoked_subcommand is None:
-        up("head")
+        up("head", runtime_role)
 
 
 @app.command()
-def up(revision: Revision = "head") -> None:
-    """Run what is missing, all of it in one transaction."""
-    from infrastructure import migrations
+def up(revision: Revision = "head", runtime_role: RuntimeRole = None) -> None:
+    """Run what is missing, all of it in one transaction; then stem the products' words by DAYBOOK_SEARCH_LANGUAGE, if
+    they are stemmed otherwise."""
+    from infrastructure import migrations, search_language
+    from infrastructure import runtime_role as roles
 
     before, after = _moved(lambda url: migrations.upgrade(url, revision))
     say(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
+    language = tool_settings().search_language
+    if after == migrations.newest() and _at(lambda url: search_language.speak(url, language)):
+        say(f"Products are searched in {language} now.")
+    if runtime_role is not None:
+        _at(lambda url: roles.grant(url, runtime_role))
+        say(f"The role {runtime_role} may do what a service needs.")
 
 
 @app.command()

@@ -33,10 +33,16 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     from infrastructure.database_url import WrongUrl
     from infrastructure.embedded import Unavailable
     from infrastructure.migrations import WrongRevision
+    from infrastructure.rebuild import NotTheOwner
+    from infrastructure.runtime_role import RoleRefused
+    from infrastructure.search_language import LanguageRefused
     from infrastructure.settings import SettingsRefused
+    from infrastructure.vault import NoMasterKey
 
     match error:
-        case Refused() | WrongRevision() | Archived():
+        case Refused() | WrongRevision() | LanguageRefused() | Archived():
+            return ExitCode.REFUSED, str(error)
+        case NoMasterKey() | NotTheOwner() | RoleRefused():
             return ExitCode.REFUSED, str(error)
         case Rejected():
             return ExitCode.REFUSED, error.detail

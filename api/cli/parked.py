@@ -43,7 +43,7 @@ def retry(parked_id: Id) -> None:
     async def work(shop: "Shop") -> int:
         from infrastructure import parking
 
-        return len((await parking.retry(shop.pool, shop.store, parked_id, shop.cache)).parked)
+        return len((await parking.retry(shop.pool, shop.store, parked_id)).parked)
 
     _told(in_shop(work, tool_settings()))
 
@@ -57,9 +57,7 @@ def skip(parked_id: Id, reason: Annotated[str, typer.Option(help="Why; it goes i
         from infrastructure import parking
 
         metadata = Metadata(actor="cli", command="SkipFact")
-        folded = await parking.skip(
-            shop.pool, shop.store, shop.handler, parked_id, shop.cache, reason=reason, metadata=metadata
-        )
+        folded = await parking.skip(shop.pool, shop.store, shop.handler, parked_id, reason=reason, metadata=metadata)
         return len(folded.parked)
 
     _told(in_shop(work, tool_settings()))

@@ -30,21 +30,40 @@ def order(
     as_of: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Only what was known at this time, or position of the book.")
     ] = None,
+    diff: Annotated[
+        str | None, typer.Option(metavar="FROM..TO", help="Only what differs between two versions, or times.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """An order's life step by step: when, what, who, why, and what each fact changed."""
-    from api.cli.telling import tell
-    from api.order_life import order_after, steps
+    from api.cli.telling import tell, tell_differences
+    from api.order_life import differences, order_after, steps
     from api.times import AsOf
 
     until: int | datetime | None = parsed(AsOf, as_of, "--as-of")
     if version is not None and until is not None:
         raise Misused("give either --version or --as-of")
     facts = in_shop(lambda shop: _facts(shop, order_id, version, until), tool_settings())
-    if as_json:
+    if diff is not None:
+        found = differences(facts, *_span(diff, facts))
+        say_json({"data": found}) if as_json else tell_differences(found)
+    elif as_json:
         say_json({"order": order_after(facts), "data": steps(facts)})
     else:
         tell(facts)
+
+
+def _span(diff: str, facts: "Sequence[Recorded]") -> tuple[int, int]:
+    """`2..5`, `..5`, `2..` or with times. Raises Misused."""
+    from api.order_life import version_at
+    from api.times import AsOf
+
+    since, _, until = diff.partition("..")
+    first = version_at(facts, parsed(AsOf, since or "0", "--diff"))
+    last = version_at(facts, parsed(AsOf, until, "--diff")) if until else len(facts)
+    if not first <= last <= len(facts):
+        raise Misused(f"--diff takes two of the order's {len(facts)} versions, the earlier one first")
+    return first, last
 
 
 async def _facts(

@@ -1,33 +1,48 @@
-"""`daybook report`: what was sold."""
+"""`daybook report`: what the shop sold, to whom, from what stock and out of which carts."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from api.cli.opening import in_shop, tool_settings
-from api.cli.output import AsJson, errors, say_json, say_table
-from api.cli.parameters import parsed
+from api.cli.outcome import ExitCode, Missing
+from api.cli.output import AsJson, say, say_json, say_table
+from api.cli.reporting import AsOf, Currency, Form, From, To, asked, say_rows, tell
 
 if TYPE_CHECKING:
     from api.wiring import Shop
-    from queries.sale import Figures, Question, Sales, Summary
+    from queries.reports.question import Question
+    from queries.reports.summary import Summary
 
-MAX_ROWS = 100_000
-READ = ("sale", "sale_line", "category", "product")
-FIGURES = ("orders", "units", "revenue", "refunded", "average order")
-
-app = typer.Typer(help="What was sold, as the read tables have it.", no_args_is_help=True)
-
+app = typer.Typer(help="What was sold, as the read tables have it (docs/reports.md).", no_args_is_help=True)
 
 Period = Literal["day", "week", "month"]
-Group = Literal["category", "department", "product"]
-From = Annotated[
-    str | None, typer.Option("--from", metavar="TIME", help="A time, or the day that begins then, in UTC.")
-]
-To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to this time, or to the end of this day.")]
-Currency = Annotated[str | None, typer.Option(help="By default the shop's.")]
+GroupBy = Annotated[Period | None, typer.Option(help="Split the span by this.")]
+
+
+@app.command()
+def summary(
+    since: From = None,
+    until: To = None,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """The figures of a whole span of time."""
+    from dataclasses import asdict
+
+    from queries.reports.summary import READS, Summary
+    from queries.reports.summary import summary as figures
+
+    question = asked(since, until, as_of, currency, form, as_json)
+
+    async def found(shop: "Shop") -> "tuple[Question, Summary]":
+        about = await question.question(shop, READS)
+        return about, await figures(shop.pool, about)
+
+    about, figured = in_shop(found, question.settings)
+    say_rows(question, about, Summary, [figured], asdict(figured), upright=True)
 
 
 @app.command()
@@ -35,88 +50,154 @@ def sales(
     since: From = None,
     until: To = None,
     group_by: Annotated[Period, typer.Option(help="The length of a period.")] = "day",
-    by: Annotated[Group | None, typer.Option(help="Split every period by this.")] = None,
+    by: Annotated[
+        Literal["category", "department", "product"] | None, typer.Option(help="Split every period by this.")
+    ] = None,
+    as_of: AsOf = None,
     currency: Currency = None,
+    form: Form = "table",
     as_json: AsJson = False,
 ) -> None:
-    """Orders, units and money by period. A sale counts when it is paid; a refund, when it was given."""
-    settings = tool_settings()
-    asked = _asked(since, until, currency or settings.currency)
-    question, found = in_shop(lambda shop: _sales(shop, asked, group_by, by), settings)
-    if as_json:
-        say_json({"data": [_as_json(row, by) for row in found], "as_of": question.as_of})
-        return
-    say_table(
-        ("period", *([by] if by else []), *FIGURES),
-        [(row.period, *([row.group] if by else []), *_cells(row.figures)) for row in found],
-        right=FIGURES,
-    )
+    """Orders, units and money by period. An order counts when it is paid; money, when it comes and goes back."""
+    from queries.reports.sales import sales
+
+    tell(asked(since, until, as_of, currency, form, as_json), sales[by], group_by, group=by)
 
 
 @app.command()
-def summary(since: From = None, until: To = None, currency: Currency = None, as_json: AsJson = False) -> None:
-    """The figures of a whole span of time."""
-    settings = tool_settings()
-    asked = _asked(since, until, currency or settings.currency)
-    question, found = in_shop(lambda shop: _summary(shop, asked), settings)
+def products(
+    since: From = None,
+    until: To = None,
+    group_by: GroupBy = None,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """What each product sold for, the one that sold for most first."""
+    from queries.reports.sales import sales
+
+    tell(asked(since, until, as_of, currency, form, as_json), sales["product"], group_by, group="product")
+
+
+@app.command()
+def categories(
+    since: From = None,
+    until: To = None,
+    group_by: GroupBy = None,
+    level: Annotated[
+        Literal["category", "department"], typer.Option(help="A department is a category with all below it.")
+    ] = "category",
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """What the articles of each category sold for, the one that sold for most first."""
+    from queries.reports.sales import sales
+
+    tell(asked(since, until, as_of, currency, form, as_json), sales[level], group_by, group=level)
+
+
+@app.command()
+def customers(
+    since: From = None,
+    until: To = None,
+    group_by: GroupBy = None,
+    by: Annotated[Literal["customer"] | None, typer.Option(help="One by one, what each has been worth.")] = None,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """Who bought, new and returning, and what new customers have been worth so far."""
+    from queries.reports.customers import customers, customers_each
+
+    question = asked(since, until, as_of, currency, form, as_json)
+    if by:
+        tell(question, customers_each)
+    else:
+        tell(question, customers, group_by)
+
+
+@app.command()
+def inventory(
+    since: From = None,
+    until: To = None,
+    group_by: GroupBy = None,
+    low: Annotated[bool, typer.Option("--low", help="Only what is running out.")] = False,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """What lay in stock at the end of the span, its value at list prices, and how much was sold in between."""
+    from queries.reports.inventory import inventory, inventory_by_period
+
+    question = asked(since, until, as_of, currency, form, as_json)
+    if group_by:
+        tell(question, inventory_by_period, group_by)
+    else:
+        tell(question, inventory, filters={"low": True} if low else None)
+
+
+@app.command()
+def funnel(
+    since: From = None,
+    until: To = None,
+    group_by: GroupBy = None,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """How many carts were begun, and how many of them were checked out, paid and shipped up to now."""
+    from queries.reports.carts import funnel
+
+    tell(asked(since, until, as_of, currency, form, as_json), funnel, group_by)
+
+
+@app.command("abandoned-carts")
+def abandoned_carts(
+    since: From = None,
+    until: To = None,
+    group_by: GroupBy = None,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
+) -> None:
+    """Carts with something in them that were last touched in the span: up to a day ago, unless --to says otherwise."""
+    from queries.reports.carts import abandoned_carts, abandoned_carts_by_period
+
+    report = abandoned_carts_by_period if group_by else abandoned_carts
+    tell(asked(since, until, as_of, currency, form, as_json), report, group_by, untouched=True)
+
+
+@app.command()
+def reconciliation(
+    days: Annotated[int, typer.Option(min=1, help="Orders placed and money moved in so many days.")] = 7,
+    grace_s: Annotated[int, typer.Option(min=0, help="What moved within so many seconds may still be under way.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Whether money, orders and goods agree; ends with 1 if anything does not."""
+    from dataclasses import asdict
+    from datetime import UTC, datetime, timedelta
+
+    from api.reconciliation import findings
+    from commands.gateway import GatewayUnavailable
+
+    since = datetime.now(UTC) - timedelta(days=days)
+    try:
+        found = in_shop(lambda shop: findings(shop, since, timedelta(seconds=grace_s)), tool_settings())
+    except GatewayUnavailable as error:
+        raise Missing(f"the gateway does not answer: {error}") from None
     if as_json:
-        members = {"placed_orders": found.placed, "customers": found.customers, **asdict(found.figures)}
-        say_json({**members, "as_of": question.as_of})
-        return
-    names, cells = ("placed", "customers", *FIGURES), (found.placed, found.customers, *_cells(found.figures))
-    say_table(("figure", "value"), list(zip(names, cells, strict=True)), right=("value",))
-
-
-Ask = Callable[[int], "Question"]
-
-
-def _asked(since: str | None, until: str | None, currency: str) -> Ask:
-    """The question, but for the position that it is about, which only an open shop can tell."""
-    from api import times
-    from api.fields import Currency
-    from queries.sale import Question
-
-    start = parsed(times.From, since, "--from") or times.EARLIEST
-    end = parsed(times.To, until, "--to") or times.LATEST
-    currency = parsed(Currency, currency, "--currency")
-    return lambda position: Question(position, currency, start, end)
-
-
-async def _sales(shop: "Shop", asked: Ask, period: Period, by: Group | None) -> "tuple[Question, Sequence[Sales]]":
-    from queries.rows import Window
-    from queries.sale import SALES, sales_from_row
-
-    question = asked(await _position(shop))
-    part = await SALES[period, by].part(shop.pool, Window(MAX_ROWS), {}, *question.arguments)
-    return question, [sales_from_row(row, period, question.currency) for row in part.rows]
-
-
-async def _summary(shop: "Shop", asked: Ask) -> "tuple[Question, Summary]":
-    from queries.sale import summary
-
-    question = asked(await _position(shop))
-    return question, await summary(shop.pool, question)
-
-
-async def _position(shop: "Shop") -> int:
-    """The position up to which all that a report reads is complete."""
-    from queries.projection import projections
-
-    states = [state for state in await projections(shop.pool) if state.name in READ]
-    position = min((state.position for state in states), default=0)
-    if behind := await shop.store.head() - position:
-        errors().print(f"The read tables are {behind:,} facts behind the book: is a worker running?", style="yellow")
-    return position
-
-
-def _as_json(row: "Sales", by: str | None) -> dict[str, Any]:
-    """As the API says it."""
-    group = {f"{by}_id": row.group_id, by: row.group} if by else {}
-    return {"period": row.period, "starts_on": row.starts_on, **group, **asdict(row.figures)}
-
-
-def _cells(figures: "Figures") -> tuple[str, ...]:
-    from events.values import Money
-
-    money = figures.revenue, figures.refunded, figures.average_order
-    return f"{figures.orders:,}", f"{figures.units:,}", *(str(Money(each.amount, each.currency)) for each in money)
+        say_json({"data": [asdict(each) for each in found]})
+    elif found:
+        names = ("kind", "order_id", "payment_id", "sku", "expected", "found", "currency")
+        say_table(names, [[getattr(each, name) for name in names] for each in found], right=("expected", "found"))
+    else:
+        say("Everything agrees.")
+    if found:
+        raise typer.Exit(ExitCode.REFUSED)

@@ -45,6 +45,8 @@ def serve(
         from api.cli.server import serve_alone, url_of
         from api.cli.supervisor import serve_together
 
+        if settings.public_url is None:  # where the sandbox finds us, whichever port was free
+            settings = settings.model_copy(update={"public_url": url_of(listener)})
         on_ready = _preparing(url_of(listener), status) if settings.development else _nothing(status)
         if processes == 1:
             serve_alone(settings, listener, on_ready)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -104,8 +103,6 @@ class Server(uvicorn.Server):
 
 def server_for(settings: Settings, shop: Shop) -> Server:
     """uvicorn as Daybook runs it, in front of an open shop."""
-    # The service says itself what it does, in one line each.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         create_app(settings, shop),
         http="httptools",

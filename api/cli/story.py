@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from api.cli.outcome import Refused
@@ -13,11 +13,15 @@ from api.progress import caught_up
 from api.wiring import Shop
 from commands import Command
 from commands.cart import MAX_QUANTITY, AddToCart, ChangeCartLine, ClearCart
-from commands.checkout import PlaceOrder
+from commands.checkout import PlaceOrder, wanted
 from commands.handler import Done
-from commands.order import CompleteOrder, PayOrder, ShipOrder, Status, orders
+from commands.offer import offer
+from commands.order import Status, orders
+from commands.order_life import CompleteOrder, ShipOrder
+from commands.payment import PayOrder
 from commands.product import products
 from commands.rejections import OutOfStock
+from commands.shipping import all_zones
 from commands.stock import ReceiveStock, Stock, stocks
 from commands.user import RegisterUser
 from events.product import ProductPublished
@@ -95,7 +99,7 @@ async def _want_too_much(story: Story, article: Article) -> None:
     """The cart takes any wish; the order is where stock is promised."""
     await story.do(DORA, ChangeCartLine(CART, article.sku, MAX_QUANTITY))
     try:
-        await story.do(DORA, _place(story, OrderId(new_id("ord"))))
+        await story.do(DORA, await _placing(story, OrderId(new_id("ord"))))
     except OutOfStock as refusal:
         say(f"  She tries to order {MAX_QUANTITY:,}: {refusal.detail} Nothing is written down.")
     await story.do(DORA, ChangeCartLine(CART, article.sku, WANTED))
@@ -103,16 +107,25 @@ async def _want_too_much(story: Story, article: Article) -> None:
 
 async def _order(story: Story) -> OrderId:
     order_id = OrderId(new_id("ord"))
-    await story.do(DORA, _place(story, order_id))
-    order = await story.shop.handler.read(orders(order_id))
-    say(f"  She orders {WANTED}: {order_id} for {order.total}. Order and reservation are one transaction.")
+    placing = await _placing(story, order_id)
+    costs = (await story.shop.handler.ask(lambda read: offer(wanted(placing), read))).totals
+    say("  A quote shows her every step:")
+    for step in costs.steps:
+        say(f"    {step.text:<60} {step.amount!s:>14}{' (in the prices)' if step.contained else ''}")
+    await story.do(DORA, replace(placing, expected_total=costs.total))
+    say(f"  She orders {WANTED}: {order_id} for {costs.total}. Order and reservation are one transaction.")
     return order_id
 
 
-def _place(story: Story, order_id: OrderId) -> PlaceOrder:
-    settings = story.shop.settings
-    lapses_at = datetime.now(UTC) + timedelta(minutes=settings.reservation_minutes)
-    return PlaceOrder(order_id, DORA, CART, settings.currency, lapses_at, ship_to=ADDRESS)
+async def _placing(story: Story, order_id: OrderId) -> PlaceOrder:
+    """By the first method there is, whatever shop this is told in."""
+    settings, now = story.shop.settings, datetime.now(UTC)
+    zone = (await story.shop.handler.read(all_zones)).of(ADDRESS.country)
+    method = zone.methods[0].method_id if zone else None
+    lapses_at = now + timedelta(minutes=settings.reservation_minutes)
+    return PlaceOrder(
+        order_id, DORA, CART, settings.currency, lapses_at, ship_to=ADDRESS, shipping_method=method, now=now
+    )
 
 
 async def _pay(story: Story, order_id: OrderId) -> None:

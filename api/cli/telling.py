@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from api.cli.output import clock, console
-from api.order_life import Change, Step, steps
+from api.order_life import Change, Deed, Difference, steps
 from events.store import Recorded
 from events.values import Money
 
@@ -25,11 +25,20 @@ def tell(facts: Sequence[Recorded]) -> None:
                 _print(Text(f"     {line}"))
 
 
+def tell_differences(found: Sequence[Difference]) -> None:
+    """Print each field that differs, and below it the steps that changed it."""
+    for each in found:
+        for line in _lines(each):
+            _print(Text(line, "bold"))
+        for deed in each.by:
+            _print(Text.assemble(_headline(deed, None), f"  {deed.reason}"))
+
+
 def _print(text: Text) -> None:
     console().print(text, soft_wrap=True)
 
 
-def _headline(step: Step, cause: int | None) -> Text:
+def _headline(step: Deed, cause: int | None) -> Text:
     """`3  OrderPaid  2026-05-01 12:00:00.000Z  system:fulfilment by RecordCapture, because of step 2 (position 9)`"""
     late = (step.recorded_at - step.occurred_at).total_seconds() > LATE_S
     return Text.assemble(
@@ -49,10 +58,17 @@ def _lines(change: Change) -> Iterable[str]:
         yield f"{name}: {_text(change.before)} → {_text(change.after)}"
     elif change.field == "lines":
         for line in change.after:
-            price, total = _text(line["unit_price"]), _text(line["total"])
-            yield f"line: {line['quantity']} x {line['name']} ({line['sku']}) at {price}, together {total}"
+            price = _text(line["unit_price"])
+            yield f"line: {line['quantity']} x {line['name']} ({line['sku']}) at {price}{_sold_for(line)}"
+    elif change.field == "shipping" and change.after:
+        yield f"shipping: {change.after['name']} at {_text(change.after['price'])}{_sold_for(change.after)}"
     elif change.after not in (None, ""):
         yield f"{name}: {_text(change.after)}"
+
+
+def _sold_for(part: dict[str, Any]) -> str:
+    less = f", less {_text(part['discount'])}" if part["discount"]["amount"] else ""
+    return f"{less}, together {_text(part['total'])}"
 
 
 def _text(value: Any) -> str:
@@ -64,6 +80,8 @@ def _text(value: Any) -> str:
         case {"amount": int(amount), "currency": str(currency)}:
             return str(Money(amount, currency))
         case dict():
-            return ", ".join(str(part) for part in value.values() if part)
+            return ", ".join(_text(part) for part in value.values() if part)
+        case list():
+            return "; ".join(_text(part) for part in value) or "-"
         case _:
             return str(value)

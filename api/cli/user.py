@@ -60,17 +60,14 @@ def _address(email: str) -> str:
 
 def _password(make: bool) -> tuple[str, bool]:
     """The password, and whether it was made here and must be shown."""
-    from api.commands.auth import PASSWORD_CHARACTERS_MIN
-    from infrastructure.accounts import PASSWORD_BYTES_MAX
+    from infrastructure.passwords import refusal
 
     given = os.environ.get(PASSWORD_VARIABLE)
     if make or (given is None and not sys.stdin.isatty()):
         return secrets.token_hex(8), True
     password: str = given or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    if len(password) < PASSWORD_CHARACTERS_MIN or len(password.encode()) > PASSWORD_BYTES_MAX:
-        raise Misused(
-            f"a password has {PASSWORD_CHARACTERS_MIN} characters at least, {PASSWORD_BYTES_MAX} bytes at most"
-        )
+    if (refused := refusal(password)) is not None:
+        raise Misused(f"a password has {refused[1]}" if refused[0] != "too_common" else refused[1])
     return password, False
 
 

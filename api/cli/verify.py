@@ -95,10 +95,10 @@ def _noted(text: str | None) -> "KeptSeal | None":
 
 def trusted(keys: list[str]) -> list[bytes]:
     """Public keys from their base64. Raises Misused."""
-    from infrastructure.settings import sealing_key
+    from infrastructure.settings import key_bytes
 
     try:
-        return [sealing_key(key) for key in keys]
+        return [key_bytes(key) for key in keys]
     except ValueError as error:
         raise Misused(f"--key: {error}") from None
 

@@ -16,6 +16,8 @@ def welcome(settings: Settings, url: str, users: Sequence[DemoUser]) -> None:
     _row("docs", f"{url}/docs  {url}/redoc")
     _row("health", f"{url}/health/ready")
     _row("data", _where(settings))
+    if settings.smtp_url is None:
+        _row("mail", f"{settings.data_dir / 'mailbox'}")
     if users:
         say("\nSign in as", "bold")
     width = max((len(user.email) for user in users), default=0)

@@ -1,17 +1,20 @@
 """Filling a cart, as a customer or as a guest. Two requests at once both count."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.carts import TOKEN_HEADER, Cart
-from api.fields import Body, SkuField, SkuPath
+from api.fields import Body, CouponCode, Currency, SkuField, SkuPath
 from api.handling import Changed, Handle
 from api.security import TOKEN_MAY_BE_SENT
+from api.straight import StraightRoute
 from commands.cart import MAX_QUANTITY, AddToCart, ChangeCartLine, ClearCart, RemoveFromCart, carts
+from commands.cart_coupon import RemoveCartCoupon, SetCartCoupon
 
-router = APIRouter(prefix="/v1/cart", tags=["cart"])
+router = APIRouter(prefix="/v1/cart", tags=["cart"], route_class=StraightRoute)
 
 
 class NewLine(Body):
@@ -21,6 +24,11 @@ class NewLine(Body):
 
 class LineChange(Body):
     quantity: Annotated[int, Field(ge=0, le=MAX_QUANTITY, strict=True, description="0 removes the line.")]
+
+
+class CartCoupon(Body):
+    code: CouponCode
+    currency: Annotated[Currency | None, Field(description="By default the shop's.")] = None
 
 
 @router.post("/lines", status_code=201, response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
@@ -51,3 +59,19 @@ async def remove_from_cart(sku: SkuPath, cart: Cart, handle: Handle) -> Response
 async def clear_cart(cart: Cart, handle: Handle) -> Response:
     cart.require_existing()
     return await handle(ClearCart(cart.cart_id), about=carts(cart.cart_id))
+
+
+@router.put("/coupon", response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
+async def set_cart_coupon(body: CartCoupon, cart: Cart, handle: Handle) -> Response:
+    """Instead of another that lies there. `409 coupon_unknown`, `coupon_expired`, `coupon_minimum` and others say why
+    it does not count; whether it still does is judged again with the order."""
+    cart.require_existing()
+    currency = body.currency or handle.shop.settings.currency
+    command = SetCartCoupon(cart.cart_id, body.code, currency, datetime.now(UTC), cart.customer_id)
+    return await handle(command, about=carts(cart.cart_id))
+
+
+@router.delete("/coupon", response_model=Changed, openapi_extra=TOKEN_MAY_BE_SENT)
+async def remove_cart_coupon(cart: Cart, handle: Handle) -> Response:
+    cart.require_existing()
+    return await handle(RemoveCartCoupon(cart.cart_id), about=carts(cart.cart_id))

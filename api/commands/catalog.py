@@ -24,12 +24,11 @@ from api.fields import (
 from api.handling import Changed, Handle, Handling
 from api.problems import invalid
 from api.security import Staff
+from api.straight import StraightRoute
 from commands.claim import claims, sku_name
 from commands.product import (
-    AddVariant,
     ArchiveProduct,
     ChangeSlug,
-    ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
@@ -37,11 +36,12 @@ from commands.product import (
     products,
 )
 from commands.rejections import NotFound
+from commands.variant import AddVariant, ChangeVariant
 from events.product import STANDARD_TAX
 from events.values import Money, ProductId
 from infrastructure.ids import new_id
 
-router = APIRouter(prefix="/v1", tags=["catalog"])
+router = APIRouter(prefix="/v1", tags=["catalog"], route_class=StraightRoute)
 
 
 class NewProduct(Body):

@@ -16,12 +16,13 @@ from api.handling import Handle, Handling
 from api.media import CSV, JSON, NDJSON, chosen
 from api.problems import Problem
 from api.security import Staff
+from api.straight import StraightRoute
 from api.table_lines import RowError, Unreadable
 from events.store import StoreBusy, Unacknowledged
 
 MAX_ERRORS_TOLD = 1_000
 
-router = APIRouter(prefix="/v1/products", tags=["catalog"])
+router = APIRouter(prefix="/v1/products", tags=["catalog"], route_class=StraightRoute)
 
 _ERROR = {"line": 17, "field": "price_minor", "code": "int_parsing", "message": "Input should be a valid integer"}
 _TALLY = {"rows": 512, "created": 500, "changed": 3, "unchanged": 8, "failed": 1, "seconds": 0.2, "position": 3042}

@@ -9,6 +9,7 @@ from api.fields import AttributeName, Body, CategoryField, CategoryPath, Name, S
 from api.handling import Changed, Handle
 from api.problems import invalid
 from api.security import Staff
+from api.straight import StraightRoute
 from commands import Command
 from commands.category import (
     CreateCategory,
@@ -21,7 +22,7 @@ from commands.category import (
 from events.values import Attribute, CategoryId
 from infrastructure.ids import new_id
 
-router = APIRouter(prefix="/v1/categories", tags=["catalog"])
+router = APIRouter(prefix="/v1/categories", tags=["catalog"], route_class=StraightRoute)
 
 
 class AttributeField(Body):

@@ -9,12 +9,13 @@ from api.fields import Body, Reason
 from api.handling import Handle
 from api.problems import Problem
 from api.security import Admin
+from api.straight import StraightRoute
 from commands.rejections import NotFound
 from infrastructure import parking
-from infrastructure.rebuild import rebuild
+from infrastructure.rebuild import NotTheOwner, check_owner, rebuild
 from projections import PROJECTIONS
 
-router = APIRouter(prefix="/v1/admin", tags=["admin"])
+router = APIRouter(prefix="/v1/admin", tags=["admin"], route_class=StraightRoute)
 
 ParkedPath = Annotated[int, Path(ge=1, le=2**62)]
 
@@ -41,6 +42,10 @@ async def rebuild_projection(name: str, admin: Admin, handle: Handle) -> Started
     if projection is None:
         raise NotFound("projection", name)
     shop = handle.shop
+    try:
+        await check_owner(shop.pool, projection)
+    except NotTheOwner as refused:
+        raise Problem(409, "conflict", str(refused)) from None
     work = rebuild(shop.pool, shop.store, projection, owner=f"{shop.owner}:rebuild")
     if not shop.background.start(f"rebuild {name}", work):
         raise Problem(409, "conflict", f"{name} is being rebuilt already.")
@@ -51,7 +56,7 @@ async def rebuild_projection(name: str, admin: Admin, handle: Handle) -> Started
 async def retry_parked(parked_id: ParkedPath, admin: Admin, handle: Handle) -> Outcome:
     """Try the queue of this fact's key again, in order, up to the first that still fails."""
     shop = handle.shop
-    folded = await parking.retry(shop.pool, shop.store, parked_id, shop.cache)
+    folded = await parking.retry(shop.pool, shop.store, parked_id)
     return Outcome(parked=len(folded.parked))
 
 

@@ -1,41 +1,63 @@
 """Placing an order and what happens to it after."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, EmailStr, Field, StringConstraints
+from pydantic_core import from_json, to_json
 
 from api.carts import Cart
-from api.fields import AddressField, Body, Currency, MoneyField, OrderPath, Reason, ShortText
+from api.fields import (
+    AddressField,
+    Body,
+    CouponCode,
+    Currency,
+    MoneyField,
+    OrderPath,
+    Reason,
+    ShortText,
+    SkuField,
+    Slug,
+)
+from api.fields import Units as UnitsField
 from api.handling import Changed, Handle
+from api.order_access import WhoAsks, check_access
+from api.problems import invalid
 from api.reading import wait_seconds
-from api.security import Customer, Principal, SignedIn, Staff
+from api.security import TOKEN_MAY_BE_SENT, Shopper, Staff
+from api.straight import StraightRoute
 from commands.checkout import PlaceOrder
 from commands.handler import Done
-from commands.order import CancelOrder, CompleteOrder, PaymentState, PayOrder, ShipOrder, orders
-from commands.rejections import NotFound
+from commands.money import PaymentState
+from commands.order import orders
+from commands.order_life import CancelOrder, CompleteOrder, ShipOrder, Units
+from commands.paper import IssuePapers
+from commands.payment import PayOrder
 from events.order import OrderPlaced
-from events.store import StreamArchived
-from events.values import OrderId, PaymentId
+from events.values import GUEST, OrderId, PaymentId, UserId
 from infrastructure.ids import new_id
-from infrastructure.positions import HEAD
-from queries import order_summary
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=StraightRoute)
 
-OUTCOME_POLL_S = 1.0
+FIRST_LOOK_S, LAST_LOOK_S = 0.05, 0.4
+MAX_LINES = 1_000
 
 
 class NewOrder(Body):
-    """The cart as it is. With `expected_total`, only if that is still what it costs."""
+    """The cart as it is. With `expected_total`, only if that is still what it costs, all in all."""
 
     expected_total: MoneyField | None = None
     currency: Annotated[Currency | None, Field(description="By default that of `expected_total`, or the shop's.")] = (
         None
     )
     ship_to: AddressField | None = None
+    bill_to: Annotated[AddressField | None, Field(description="If it is another one.")] = None
+    shipping_method: Annotated[Slug | None, Field(description="May be left out if there is one only.")] = None
+    coupon: Annotated[CouponCode | None, Field(description="Instead of the cart's.")] = None
+    email: Annotated[EmailStr | None, Field(max_length=254, description="A guest must say where to write to.")] = None
 
 
 class Placed(BaseModel):
@@ -51,43 +73,70 @@ class Payment(Body):
         str,
         StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$"),
         Field(
-            description="A token of the gateway. In the sandbox: tok_approve, tok_decline.", examples=["tok_approve"]
+            description="A token of the gateway. Those of the sandbox are in docs/payments.md.",
+            examples=["tok_approve"],
         ),
     ]
+    capture: Annotated[
+        bool, Field(description="Without it the money is only set aside, and staff take it by `capture`.")
+    ] = True
 
 
 class PaymentStarted(BaseModel):
     order_id: str
     payment_id: str
     version: int
+    payment: Annotated[
+        str | None,
+        Field(
+            description="With `Prefer: wait`, what has come of it, as `payment` of the order.", examples=["CAPTURED"]
+        ),
+    ] = None
+
+
+class UnitsOfSku(Body):
+    sku: SkuField
+    quantity: UnitsField
 
 
 class Shipment(Body):
+    """A parcel. Without `lines` it holds all that has not been sent yet."""
+
     carrier: ShortText = ""
     tracking: ShortText = ""
+    lines: Annotated[list[UnitsOfSku], Field(max_length=MAX_LINES)] = Field(default_factory=list)
 
 
 class Cancellation(Body):
     reason: Reason
 
 
-@router.post("", status_code=201, response_model=Placed)
-async def place_order(body: NewOrder, customer: Customer, cart: Cart, handle: Handle) -> Response:
-    """Order what is in the cart: the order and the reservation of all its lines, or nothing.
+@router.post("", status_code=201, response_model=Placed, openapi_extra=TOKEN_MAY_BE_SENT)
+async def place_order(body: NewOrder, customer: Shopper, cart: Cart, handle: Handle) -> Response:
+    """Order what is in the cart: the order, the reservation of all its lines and the coupon, or nothing.
 
-    `409 out_of_stock` says of each line what is left; `409 price_changed` says what the total is by now.
-    """
+    A guest sends the `X-Cart-Token` and an `email`, and sees the order later with the same token. `409 out_of_stock`
+    says of each line what is left; `409 price_changed` says what the total is by now."""
     handle.require_key()
-    settings = handle.shop.settings
+    if customer is None:
+        cart.require_existing()
+        if body.email is None:
+            raise invalid("/email", "A guest must say where to write to.", "missing")
+    settings, now = handle.shop.settings, datetime.now(UTC)
     expected_total = body.expected_total.value() if body.expected_total else None
     command = PlaceOrder(
         OrderId(new_id("ord")),
-        customer.user_id,
+        customer.user_id if customer else UserId(new_id(GUEST)),
         cart.cart_id,
         body.currency or (expected_total.currency if expected_total else settings.currency),
-        datetime.now(UTC) + timedelta(minutes=settings.reservation_minutes),
+        now + timedelta(minutes=settings.reservation_minutes),
         expected_total,
         body.ship_to.value() if body.ship_to else None,
+        body.shipping_method,
+        body.coupon,
+        now,
+        body.bill_to.value() if body.bill_to else None,
+        body.email,
     )
     order = orders(command.order_id)
 
@@ -108,7 +157,7 @@ async def place_order(body: NewOrder, customer: Customer, cart: Cart, handle: Ha
 async def pay_order(
     order_id: OrderPath,
     body: Payment,
-    customer: SignedIn,
+    who: WhoAsks,
     handle: Handle,
     prefer: Annotated[
         str | None, Header(description="`wait=n`: answer once the gateway has, after n seconds (at most 5) anyway.")
@@ -118,11 +167,12 @@ async def pay_order(
 
     With `Prefer: wait=5` the answer usually comes when that is known: `Commit-Position` then covers it."""
     handle.require_key()
-    await _check_access(order_id, customer, handle)
-    command = PayOrder(order_id, PaymentId(new_id("pay")), body.method)
+    await check_access(order_id, who, handle)
+    command = PayOrder(order_id, PaymentId(new_id("pay")), body.method, body.capture)
     order = orders(order_id)
     response = await handle(
         command,
+        IssuePapers(order_id, datetime.now(UTC), handle.shop.settings.seller),  # nothing may be left to be paid
         about=order,
         status=202,
         answer=lambda done: {
@@ -132,22 +182,30 @@ async def pay_order(
         },
     )
     if (wait_s := wait_seconds(prefer, 0)) and (position := await _outcome(order_id, handle, wait_s)):
-        response.headers["Commit-Position"] = str(position)
-        response.headers["ETag"] = f'"{(await handle.shop.store.versions([order.stream]))[order.stream]}"'
-        response.headers["Preference-Applied"] = "wait"
+        version = (await handle.shop.store.versions([order.stream]))[order.stream]
+        outcome = {"payment": (await handle.shop.handler.read(order)).payment, "version": version}
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        headers |= {"commit-position": str(position), "etag": f'"{version}"', "preference-applied": "wait"}
+        return Response(to_json(from_json(bytes(response.body)) | outcome), response.status_code, headers)
     return response
 
 
 @router.post("/{order_id}/cancel", response_model=Changed)
-async def cancel_order(order_id: OrderPath, body: Cancellation, customer: SignedIn, handle: Handle) -> Response:
+async def cancel_order(order_id: OrderPath, body: Cancellation, who: WhoAsks, handle: Handle) -> Response:
     """Before it is shipped. Reserved goods go back on sale in the same transaction; money taken is given back."""
-    await _check_access(order_id, customer, handle)
+    await check_access(order_id, who, handle)
     return await handle(CancelOrder(order_id, body.reason), about=orders(order_id))
 
 
 @router.post("/{order_id}/ship", response_model=Changed)
 async def ship_order(order_id: OrderPath, body: Shipment, staff: Staff, handle: Handle) -> Response:
-    return await handle(ShipOrder(order_id, body.carrier, body.tracking), about=orders(order_id))
+    """Send a parcel. With `lines`, the rest goes later; the order is SHIPPED when nothing is left to be sent.
+
+    `409 too_many_units` says of each SKU how much is left. With `lines` an `Idempotency-Key` is needed."""
+    if body.lines:
+        handle.require_key()
+    units = tuple(Units(line.sku, line.quantity) for line in body.lines)
+    return await handle(ShipOrder(order_id, body.carrier, body.tracking, units), about=orders(order_id))
 
 
 @router.post("/{order_id}/complete", response_model=Changed)
@@ -156,25 +214,17 @@ async def complete_order(order_id: OrderPath, staff: Staff, handle: Handle) -> R
 
 
 async def _outcome(order_id: OrderId, handle: Handle, wait_s: float) -> int | None:
-    """A position at which the payment is settled; None if that has not come about in time."""
-    positions, loop = handle.shop.positions, asyncio.get_running_loop()
-    deadline = loop.time() + wait_s
-    while (left_s := deadline - loop.time()) > 0:
-        known = positions[HEAD]
-        if (await handle.shop.handler.read(orders(order_id))).payment is not PaymentState.REQUESTED:
-            return await handle.shop.store.head()
-        await positions.reach(HEAD, known + 1, min(left_s, OUTCOME_POLL_S))
+    """A position at which the payment is settled; None if that has not come about in time.
+
+    Told at once if it is settled in this process; what another one does is looked for, less and less often."""
+    handler, loop, order = handle.shop.handler, asyncio.get_running_loop(), orders(order_id)
+    deadline, pause_s = loop.time() + wait_s, FIRST_LOOK_S
+    with handler.watching(order) as moved:
+        while (left_s := deadline - loop.time()) > 0:
+            moved.clear()
+            if (await handler.read(order)).payment is not PaymentState.REQUESTED:
+                return await handle.shop.store.head()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(moved.wait(), min(left_s, pause_s))
+            pause_s = min(LAST_LOOK_S, pause_s * 2)
     return None
-
-
-async def _check_access(order_id: OrderId, principal: Principal, handle: Handle) -> None:
-    """An order that is not yours does not exist for you."""
-    if principal.is_staff:
-        return
-    try:
-        owner: str | None = (await handle.shop.handler.read(orders(order_id))).customer_id
-    except StreamArchived:
-        known = await order_summary.order(handle.shop.pool, order_id)
-        owner = None if known is None else known.customer_id
-    if owner != principal.user_id:
-        raise NotFound("order", order_id)

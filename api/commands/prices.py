@@ -11,15 +11,17 @@ from api.fields import MoneyField, SkuPath, typeid
 from api.handling import Changed, Handle
 from api.problems import invalid
 from api.security import Staff
+from api.straight import StraightRoute
 from commands.handler import Done
 from commands.pricing import CancelPriceSchedule, SchedulePrice
-from commands.product import ChangePrice, products
+from commands.product import products
+from commands.variant import ChangePrice
 from events.values import Money
 from infrastructure.ids import new_id
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
-router = APIRouter(prefix="/v1/variants/{sku}/price", tags=["catalog"])
+router = APIRouter(prefix="/v1/variants/{sku}/price", tags=["catalog"], route_class=StraightRoute)
 
 
 def _in_utc(time: datetime) -> datetime:

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.fields import MAX_UNITS, Body, LocationField, LocationPath, Reason, ShortText, SkuPath, Units
+from api.fields import MAX_UNITS, Body, LocationField, Reason, ShortText, SkuPath, Units
 from api.handling import Changed, Handle
 from api.problems import invalid
 from api.security import Staff
+from api.straight import StraightRoute
 from commands.handler import Done
-from commands.location import OpenLocation, all_locations
 from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock, stocks
 from events.values import DEFAULT_LOCATION
 
-router = APIRouter(tags=["stock"])
+router = APIRouter(tags=["stock"], route_class=StraightRoute)
 
 
 class Receipt(Body):
@@ -96,9 +96,3 @@ async def set_threshold(sku: SkuPath, body: Threshold, staff: Staff, handle: Han
     that took them there (a checkout, say); when they are more again, `StockRecovered`."""
     command = SetThreshold(sku, body.threshold, body.location)
     return await handle(command, about=stocks(sku, body.location))
-
-
-@router.put("/v1/stock-locations/{location}", response_model=Changed)
-async def open_location(location: LocationPath, staff: Staff, handle: Handle) -> Response:
-    """Stock may be kept there from now on. Orders take from it what the default location has too few of."""
-    return await handle(OpenLocation(location), about=all_locations)

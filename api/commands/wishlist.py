@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field
 from api.fields import Body, SkuPath
 from api.handling import Changed, Handle
 from api.security import SignedIn
+from api.straight import StraightRoute
 from commands.cart import MAX_QUANTITY, carts, own_cart
 from commands.handler import Done
 from commands.wishlist import AddWish, MoveWishToCart, RemoveWish, wishlists
 
-router = APIRouter(prefix="/v1/wishlist", tags=["wishlist"])
+router = APIRouter(prefix="/v1/wishlist", tags=["wishlist"], route_class=StraightRoute)
 
 
 class Move(Body):

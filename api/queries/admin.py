@@ -21,6 +21,8 @@ _USER = {
     "email": "ada@example.com",
     "name": "Ada",
     "roles": ["admin", "customer"],
+    "verified": True,
+    "suspended": False,
     "registered_at": "2026-05-01T12:00:00Z",
     "version": 2,
 }

@@ -39,6 +39,8 @@ _CART = {
     "total": _MONEY,
     "updated_at": "2026-05-01T12:00:00Z",
     "version": 2,
+    "coupon": None,
+    "left_out": [],
 }
 _JSON = TypeAdapter(CartView)
 
@@ -52,29 +54,30 @@ async def get_cart(
     """Your cart; a guest's by the `X-Cart-Token`. Whoever has none yet sees an empty one.
 
     `changes` of a line says what is different from when it was added: the price (`price_rose`, `price_fell`), or
-    whether it can be had (`too_few`, `out_of_stock`, `not_for_sale`). Prices and stock may be as old as the cache keeps
+    whether it can be had (`too_few`, `out_of_stock`, `not_for_sale`); `capped` says that a merge left units out, which
+    `left_out` counts until the line is changed or added to. Prices and stock may be as old as the cache keeps
     an entry (a minute); `Min-Position` sees to it that they are not older than what you have written or read."""
     usual = read.shop.settings.currency
     if cart.new_token is not None:
         await read.seen("cart")
         empty = replace(await carts.cart(read.shop.pool, cart.cart_id, currency or usual), cart_id=None)
         return read.answer(_JSON.dump_json(empty))
-    cached = currency in (None, usual)
-    entry = await _held(cart.cart_id, read) if cached else None
+    cached, generation = currency in (None, usual), read.shop.near.generation
+    entry = await _held(cart.cart_id, read, generation) if cached else None
     if entry is None:
         reached = await read.seen("cart", "product", "stock_level")
         found = await carts.cart(read.shop.pool, cart.cart_id, currency or usual)
         entry = f"{found.version}\n".encode() + _JSON.dump_json(found)
         if cached:
-            await read.shop.cache.put(*_entry(cart.cart_id), reached, entry)
+            await read.shop.cache.put(*_entry(cart.cart_id), reached, entry, generation=generation)
     version, _, body = entry.partition(b"\n")
     if version != b"0":
         read.tagged(int(version))
     return read.answer(body)
 
 
-async def _held(cart_id: str, read: Read) -> bytes | None:
-    held = await read.shop.cache.get(*_entry(cart_id), at_least=read.min_position)
+async def _held(cart_id: str, read: Read, generation: int) -> bytes | None:
+    held = await read.shop.cache.get(*_entry(cart_id), at_least=read.min_position, generation=generation)
     if held is None:
         return None
     position, entry = held

@@ -59,20 +59,20 @@ async def get_product(id_or_slug: IdOrSlug, read: Read, visitor: Visitor) -> Res
     """One product with its variants and prices. `If-None-Match` with an earlier answer's `ETag` saves a repetition.
 
     A slug that the product had before leads to the present one."""
-    product_id, (position, entry, good_for_s) = await _entry(id_or_slug, read)
-    if entry is None:
+    product_id, answer = await _entry(id_or_slug, read)
+    if answer.body is None:
         await read.seen("product_link")
         now = await product.slug_now(read.shop.pool, id_or_slug, everything=_is_staff(visitor))
         if now is None or now == id_or_slug:
             raise _not_found("product", id_or_slug)
         return Response(status_code=301, headers={**read.headers, "Location": f"/v1/products/{now}"})
-    head, _, body = entry.partition(b"\n")
+    head, _, body = answer.body.partition(b"\n")
     version, status = head.decode().split()
     if status != "active" and not _is_staff(visitor):
         raise _not_found("product", id_or_slug)
-    read.stands_for(position)
+    read.stands_for(answer.position)
     if status == "active" and visitor is None:
-        warm.keep(read, _subject(product_id), position, f'"{version}"', body, good_for_s)
+        warm.keep(read, _subject(product_id), answer, f'"{version}"', body)
     return read.not_modified() if read.tagged(int(version)) else read.answer(body)
 
 
@@ -111,7 +111,7 @@ async def _entry(id_or_slug: str, read: Read) -> tuple[str, Answer]:
     if id_or_slug.startswith("prd_"):
         answer = await read.shop.answers.get(_subject(id_or_slug), fetched, at_least=read.min_position)
     else:
-        answer = Answer(*await fetched())
+        answer = await read.shop.answers.made(fetched)
     return product_id, answer
 
 

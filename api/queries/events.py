@@ -121,6 +121,8 @@ _MEDIA_TYPES = {
     SSE: {"schema": {"type": "string"}, "example": f"id: 1042\ndata: {_LINE}\n\n"},
 }
 
+_OF_USERS = ("user-", "addresses-", "session-", "refusals-")
+
 
 @router.get("/events", response_model=Feed, responses={200: {"content": _MEDIA_TYPES}})
 async def list_events(
@@ -176,10 +178,10 @@ async def list_stream(
     after: Annotated[int, Query(ge=0, le=MAX_VERSION, description="Facts beyond this version of the stream.")] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
-    """The facts of one stream. Streams of users are for admins only.
+    """The facts of one stream. Streams of users, their addresses and sessions are for admins only.
 
     Of a stream that has ended long ago, earlier facts may be in an archive: `archives` says so."""
-    if stream.startswith("user-") and ADMIN not in staff.roles:
+    if stream.startswith(_OF_USERS) and ADMIN not in staff.roles:
         raise Problem(403, "forbidden", "Accounts are looked after by admins.")
     await read.seen(HEAD)
     facts = await read.shop.store.stored_stream(stream, after=after, limit=limit + 1)

@@ -16,6 +16,7 @@ from api.queries.listing_parameters import TAG, Asked
 from api.queries.routing import page_of, shown
 from api.reading import Read, refuse_unknown
 from api.security import Visitor
+from api.straight import StraightRoute
 from infrastructure.answers import Subject
 from queries.facets import PRICE
 from queries.listing import ListedProduct, Wanted, from_row, products, statement
@@ -28,7 +29,9 @@ async def closed_but_for_attributes(request: Request) -> None:
     refuse_unknown(request, TAG)
 
 
-router = APIRouter(prefix="/v1", tags=["catalog"], dependencies=[Depends(closed_but_for_attributes)])
+router = APIRouter(
+    prefix="/v1", tags=["catalog"], dependencies=[Depends(closed_but_for_attributes)], route_class=StraightRoute
+)
 
 
 class ProductPage(Page[ListedProduct]):
@@ -104,11 +107,10 @@ async def list_products(
         position, entry = await fetched()
         return _answered(read, position, entry or b"")
     subject = _subject(read)
-    position, entry, good_for_s = await read.shop.answers.get(subject, fetched, at_least=read.min_position)
-    answer = _answered(read, position, entry or b"")
+    found = await read.shop.answers.get(subject, fetched, at_least=read.min_position)
+    answer = _answered(read, found.position, found.body or b"")
     if visitor is None:
-        body = (entry or b"").partition(b"\n")[2]
-        warm.keep(read, subject, position, read.headers["etag"], body, good_for_s)
+        warm.keep(read, subject, found, read.headers["etag"], (found.body or b"").partition(b"\n")[2])
     return answer
 
 

@@ -1,6 +1,8 @@
 """Where stock is kept."""
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 from api.queries.routing import query_router, shown
 from api.reading import Read
@@ -15,17 +17,21 @@ router = query_router("/v1/stock-locations", "stock")
 class Location(BaseModel):
     location: str
     default: bool
+    closing: Annotated[bool, Field(description="It is being closed: nothing is brought there any more.")] = False
 
 
 class Locations(BaseModel):
     data: list[Location]
 
 
-@router.get("", responses=shown({"data": [{"location": "main", "default": True}]}))
+@router.get("", responses=shown({"data": [{"location": "main", "default": True, "closing": False}]}))
 async def list_locations(read: Read, staff: Staff) -> Locations:
     """The default location, which orders are served from first, and the others by name."""
     await read.seen(HEAD)
-    others = (await read.shop.handler.read(all_locations)).others
+    known = await read.shop.handler.read(all_locations)
     return Locations(
-        data=[Location(location=each, default=each == DEFAULT_LOCATION) for each in (DEFAULT_LOCATION, *others)]
+        data=[
+            Location(location=each, default=each == DEFAULT_LOCATION, closing=each in known.closing)
+            for each in (DEFAULT_LOCATION, *known.others)
+        ]
     )

@@ -7,12 +7,13 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from api.fields import OrderPath
-from api.order_life import Step, order_after, steps
+from api.order_access import Asking, WhoAsks
+from api.order_life import Difference, Step, differences, order_after, steps, version_at
 from api.paging import Listed, Page
 from api.problems import Problem, invalid
 from api.queries.routing import page_of, query_router, shown
 from api.reading import Read
-from api.security import Principal, SignedIn
+from api.security import SignedIn
 from api.times import AsOf
 from commands.order import orders
 from commands.rejections import NotFound
@@ -29,7 +30,7 @@ _SUMMARY = {
     "order_id": "ord_01h455vb4pex5vsknk084sn02q",
     "customer_id": "usr_01h455vb4pex5vsknk084sn02q",
     "status": "PENDING",
-    "payment": "NONE",
+    "payment": "DECLINED",
     "total": {"amount": 3998, "currency": "USD"},
     "lines": 1,
     "placed_at": "2026-05-01T12:00:00Z",
@@ -43,21 +44,73 @@ _LINE = {
     "category_id": "cat_01h455vb4pex5vsknk084sn02q",
     "quantity": 2,
     "unit_price": {"amount": 1999, "currency": "USD"},
+    "discount": {"amount": 0, "currency": "USD"},
     "total": {"amount": 3998, "currency": "USD"},
+    "tax": {"amount": 0, "currency": "USD"},
+    "tax_ppm": 0,
+}
+_PAYMENT = {
+    "payment_id": "pay_01h455vb4pex5vsknk084sn02q",
+    "method": "tok_decline",
+    "state": "DECLINED",
+    "amount": {"amount": 3998, "currency": "USD"},
+    "captured": {"amount": 0, "currency": "USD"},
+    "refunded": {"amount": 0, "currency": "USD"},
+    "refunding": {"amount": 0, "currency": "USD"},
+    "action_url": "",
+    "reason": "card_declined",
 }
 _ORDER = {
     **_SUMMARY,
+    "subtotal": {"amount": 3998, "currency": "USD"},
+    "discount": {"amount": 0, "currency": "USD"},
+    "shipping": None,
+    "tax": {"amount": 0, "currency": "USD"},
+    "prices_include_tax": False,
+    "coupon": None,
     "lines": [_LINE],
     "ship_to": None,
+    "bill_to": None,
+    "email": None,
+    "cart_id": "cart_01h455vb4pex5vsknk084sn02q",
     "carrier": "",
     "tracking": "",
     "cancel_reason": "",
     "lapses_at": "2026-05-01T12:15:00Z",
+    "captured": {"amount": 0, "currency": "USD"},
+    "refunded": {"amount": 0, "currency": "USD"},
+    "payments": [_PAYMENT],
+    "shipments": [
+        {
+            "lines": [{"sku": "MUG-S", "quantity": 1}],
+            "carrier": "DHL",
+            "tracking": "JD014600003",
+            "shipped_at": "2026-05-02T08:00:00Z",
+        }
+    ],
+    "returns": [
+        {
+            "return_id": "ret_01h455vb4pex5vsknk084sn02q",
+            "lines": [
+                {
+                    "sku": "MUG-S",
+                    "quantity": 1,
+                    "restocked": False,
+                    "location": "main",
+                    "worth": {"amount": 1999, "currency": "USD"},
+                }
+            ],
+            "reason": "broken on arrival",
+            "returned_at": "2026-05-09T10:00:00Z",
+        }
+    ],
+    "invoice": "INV-2026-000042",
+    "credit_notes": ["CN-2026-000007"],
 }
-_STEP = {
+_DEED = {
     "version": 3,
     "type": "OrderPaid",
-    "changes": [{"field": "status", "before": "PENDING", "after": "PAID"}],
+    "reason": "",
     "occurred_at": "2026-05-01T12:01:00Z",
     "recorded_at": "2026-05-01T12:01:00Z",
     "actor": "system:fulfilment",
@@ -67,6 +120,8 @@ _STEP = {
     "causation_id": "01890a5d-ac96-774b-bcce-b302099a8057",
     "position": 1042,
 }
+_CHANGE = {"field": "status", "before": "PENDING", "after": "PAID"}
+_STEP = {**_DEED, "changes": [_CHANGE]}
 
 OrderStatus = Literal["PENDING", "PAID", "SHIPPED", "COMPLETED", "CANCELLED"]
 
@@ -77,6 +132,13 @@ class History(BaseModel):
     order_id: str
     version: int
     data: list[Step]
+
+
+class Diff(BaseModel):
+    order_id: str
+    from_version: int
+    to_version: int
+    data: list[Difference]
 
 
 @router.get("", responses=shown(page_of(_SUMMARY)))
@@ -96,7 +158,7 @@ async def list_orders(
 async def get_order(
     order_id: OrderPath,
     read: Read,
-    caller: SignedIn,
+    caller: WhoAsks,
     version: Annotated[int | None, Query(ge=1, le=MAX_VERSION, description="As it was after so many facts.")] = None,
     as_of: Annotated[
         AsOf,
@@ -114,37 +176,60 @@ async def get_order(
         order = order_after([fact for fact in facts if _known(fact, version, as_of)])
         if order is None or (version or 0) > len(facts):
             raise Problem(404, "not_found", f"There was no such version of order {order_id}.")
-    if order is None or not _may_see(caller, order.customer_id):
+    if order is None or not caller.may_see(order.customer_id, order.cart_id):
         raise NotFound("order", order_id)
     read.tagged(order.version)
     return order
 
 
 @router.get("/{order_id}/history", responses=shown({"order_id": _ORDER["order_id"], "version": 3, "data": [_STEP]}))
-async def get_history(order_id: OrderPath, read: Read, caller: SignedIn) -> History:
+async def get_history(order_id: OrderPath, read: Read, caller: WhoAsks) -> History:
     """Every fact of an order's life, and what it changed: when, who, by which command, caused by what."""
     facts = await _facts(order_id, caller, read)
     return History(order_id=order_id, version=facts[-1].version, data=steps(facts))
 
 
-async def _facts(order_id: OrderId, caller: Principal, read: Read) -> list[Recorded]:
+@router.get(
+    "/{order_id}/diff",
+    responses=shown(
+        {"order_id": _ORDER["order_id"], "from_version": 2, "to_version": 4, "data": [{**_CHANGE, "by": [_DEED]}]}
+    ),
+)
+async def get_diff(
+    order_id: OrderPath,
+    read: Read,
+    caller: WhoAsks,
+    since: Annotated[
+        AsOf,
+        Query(alias="from", description="A version (0: before there was an order), or a time (by `recorded_at`)."),
+    ] = 0,
+    until: Annotated[AsOf, Query(alias="to", description="The same; by default, now.")] = None,
+) -> Diff:
+    """What is not the same at two points of an order's life, field by field, and who changed it, when and why."""
+    facts = await _facts(order_id, caller, read)
+    first = version_at(facts, since or 0)
+    last = len(facts) if until is None else version_at(facts, until)
+    if max(first, last) > len(facts):
+        raise Problem(404, "not_found", f"Order {order_id} has {len(facts)} versions.")
+    if first > last:
+        raise invalid("?from", "must not be behind `to`")
+    return Diff(order_id=order_id, from_version=first, to_version=last, data=differences(facts, first, last))
+
+
+async def _facts(order_id: OrderId, caller: Asking, read: Read) -> list[Recorded]:
     """All of the order's facts. Raises NotFound, also for an order of somebody else, or StreamArchived."""
     await read.seen(HEAD)
     try:
         facts = list(await read.shop.store.read([orders(order_id).stream]))
     except StreamArchived:
         known = await order_summary.order(read.shop.pool, order_id)
-        if known is None or not _may_see(caller, known.customer_id):
+        if known is None or not caller.may_see(known.customer_id, known.cart_id):
             raise NotFound("order", order_id) from None
         raise
     order = order_after(facts)
-    if order is None or not _may_see(caller, order.customer_id):
+    if order is None or not caller.may_see(order.customer_id, order.cart_id):
         raise NotFound("order", order_id)
     return facts
-
-
-def _may_see(caller: Principal, customer_id: str) -> bool:
-    return caller.is_staff or caller.user_id == customer_id
 
 
 def _known(fact: Recorded, version: int | None, as_of: int | datetime | None) -> bool:

@@ -36,7 +36,7 @@ _PRICE = {
     "schedule_id": "psc_01h455vb4pex5vsknk084sn02q",
     "occurred_at": "2026-05-01T12:00:00Z",
     "recorded_at": "2026-05-01T12:00:00Z",
-    "actor": "system:fulfilment",
+    "actor": "system:deadlines",
     "version": 5,
     "position": 1042,
 }

@@ -1,48 +1,42 @@
-"""What was sold, by period and by group, as it was known at any moment; as JSON, or as CSV for spreadsheets."""
+"""What the shop has sold, to whom, from what stock and out of which carts; all as it was known at any moment."""
 
-import asyncio
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
-from api.fields import Currency
-from api.media import CSV, chosen
-from api.paging import Cursor, PageInfo, Pages
-from api.problems import invalid
-from api.queries.routing import page_of, query_router, shown
-from api.queries.sheets import sales_sheet, summary_sheet
-from api.reading import Read
+from api.media import CSV
+from api.queries import report_examples as examples
+from api.queries.routing import query_router, shown
+from api.queries.sheets import named, sheet
+from api.reporting import Asked, Listed, ReportPage
 from api.security import Staff
-from api.times import EARLIEST, LATEST, AsOf, From, To
-from infrastructure.feed import position_at
-from queries import sale
+from queries.reports import carts, customers, inventory, sales, summary
+from queries.reports.carts import AbandonedCart, AbandonedCarts, Funnel
+from queries.reports.customers import Customer, Customers
+from queries.reports.inventory import Item, Movement, Totals
+from queries.reports.question import Period
+from queries.reports.sales import Group, Sales
+from queries.reports.summary import Summary
 from queries.rows import Money
-from queries.sale import SALES, Figures, Group, Period, Question, Sales
 
 router = query_router("/v1/reports", "reports")
 
-MAX_ROWS, MAX_CSV_ROWS = 1_000, 100_000
-
-_MONEY = {"amount": 1999, "currency": "USD"}
-_FIGURES = {
-    "orders": 1,
-    "units": 2,
-    "revenue": _MONEY,
-    "refunded": {"amount": 0, "currency": "USD"},
-    "average_order": _MONEY,
-}
 _NAMED = Field(exclude_if=lambda named: named is None)
-_NAMED_BY_SLUG = Field(exclude_if=lambda named: named is None, description="Its slug; names may change, slugs do not.")
+_NAMED_BY_SLUG = Field(exclude_if=lambda named: named is None, description="Its slug, as of then.")
+
+GroupBy = Annotated[
+    Period | None, Query(description="Days, ISO weeks or months of UTC; without it, the whole span is one.")
+]
 
 
 class SaleRow(BaseModel):
-    """One period, or one group in it. A sale counts when it is paid, at its business time in UTC."""
+    """One period, or one group in it. An order counts when it is paid, at its business time in UTC."""
 
-    period: Annotated[str, Field(description="ISO 8601: 2017-01-02, 2017-W01 or 2017-01.", examples=["2017-W01"])]
-    starts_on: date
+    period: Annotated[str | None, Field(description="2017-01-02, 2017-W01 or 2017-01.", examples=["2017-W01"])]
+    starts_on: date | None
     category_id: Annotated[str | None, _NAMED] = None
     category: Annotated[str | None, _NAMED_BY_SLUG] = None
     department_id: Annotated[str | None, _NAMED] = None
@@ -53,125 +47,175 @@ class SaleRow(BaseModel):
     units: int
     revenue: Money
     refunded: Money
+    net: Money
     average_order: Money
 
 
-class SalesReport(BaseModel):
-    data: list[SaleRow]
-    page: PageInfo
-    as_of: Annotated[int, Field(description="The position that the figures stand for: asked as of it, they stay.")]
+class SalesReport(ReportPage[SaleRow]):
+    """Of one group only its own members are there."""
+
+
+class InventoryReport(ReportPage[Item]):
+    totals: Annotated[Totals | None, Field(exclude_if=lambda totals: totals is None)] = None
+
+
+class AbandonedReport(ReportPage[AbandonedCart | AbandonedCarts]):
+    until: Annotated[datetime, Field(description="Carts that were touched at this time or later are left out.")]
 
 
 class SummaryReport(BaseModel):
+    """`orders`, `units` and `customers` are of paid orders; `conversion`: of the `carts` begun so many checked out."""
+
     orders: int
     placed_orders: int
     customers: int
     units: int
     revenue: Money
     refunded: Money
+    net: Money
+    shipping: Money
     average_order: Money
+    carts: int
+    conversion: float | None
     as_of: int
-
-
-class About:
-    """What every report takes: a span of business time, a moment of knowledge, a currency."""
-
-    def __init__(
-        self,
-        read: Read,
-        since: From = None,
-        until: To = None,
-        as_of: Annotated[
-            AsOf,
-            Query(description="As it was known at this time (by `recorded_at`), or at this position of the book."),
-        ] = None,
-        currency: Annotated[Currency | None, Query(description="By default the shop's.")] = None,
-    ) -> None:
-        if since is not None and until is not None and until < since:
-            raise invalid("?to", "lies before from")
-        self._read, self._as_of = read, as_of
-        self._since, self._until = since or EARLIEST, until or LATEST
-        self._currency = currency or read.shop.settings.currency
-
-    async def question(self, *projections: str) -> Question:
-        """Once `projections` have all that was known then. Without `as_of`: what all of them know by now."""
-        position = await self._position()
-        reached = await self._read.seen(*projections, at_least=position or 0)
-        return Question(reached if position is None else position, self._currency, self._since, self._until)
-
-    async def _position(self) -> int | None:
-        if isinstance(self._as_of, datetime):
-            position = await position_at(self._read.shop.pool, self._as_of)
-            if position is None:
-                raise invalid("?as_of", "lies in the future, of which nothing is known yet")
-            return position
-        if self._as_of is not None and self._as_of > (head := await self._read.shop.store.head()):
-            raise invalid("?as_of", f"the book ends at position {head}")
-        return self._as_of
-
-
-Asked = Annotated[About, Depends()]
-
-
-@router.get(
-    "/sales",
-    response_model=SalesReport,
-    responses=shown(
-        {**page_of({"period": "2017-W01", "starts_on": "2017-01-02", **_FIGURES}), "as_of": 1042},
-        csv="period,starts_on,orders,units,revenue_minor,refunded_minor,average_order_minor,currency\r\n"
-        "2017-W01,2017-01-02,1,2,1999,0,1999,USD\r\n",
-    ),
-)
-async def report_sales(
-    request: Request,
-    response: Response,
-    read: Read,
-    staff: Staff,
-    about: Asked,
-    group_by: Period = "day",
-    by: Group | None = None,
-    limit: Annotated[int | None, Query(ge=1, le=MAX_ROWS, description="By default all, up to 1,000.")] = None,
-    cursor: Cursor = None,
-) -> Response:
-    """Orders, units and money by period: days, ISO weeks or months of UTC; with `by`, also by category, by department
-    (the root of a category's tree) or by product. Periods without sales are left out."""
-    media_type = chosen(request)
-    pages = Pages(request, response, limit or (MAX_CSV_ROWS if media_type == CSV else MAX_ROWS), cursor, total=False)
-    question = await about.question("sale", "sale_line", "category", "product")
-    rows, info = await pages.read(SALES[group_by, by], {}, *question.arguments)
-    if media_type == CSV:
-        named = [f"{by}_id", by] if by else []
-        table = await asyncio.to_thread(sales_sheet, rows, group_by, question.currency, named)
-        return read.answer(table, CSV)
-    found = [sale.sales_from_row(row, group_by, question.currency) for row in rows]
-    report = SalesReport(data=[_sale_row(sales, by) for sales in found], page=info, as_of=question.as_of)
-    return read.answer(report.model_dump_json().encode())
+    periods: Annotated[list[SaleRow] | None, Field(exclude_if=lambda periods: periods is None)] = None
 
 
 @router.get(
     "/summary",
     response_model=SummaryReport,
-    responses=shown({"orders": 1, "placed_orders": 1, "customers": 1, **_FIGURES, "as_of": 1042}),
+    responses=shown(examples.SUMMARY),
 )
-async def report_summary(request: Request, read: Read, staff: Staff, about: Asked) -> Response:
-    """The figures of a whole span of time: orders paid in it, orders placed in it, customers who paid, money."""
-    media_type = chosen(request)
-    question = await about.question("sale")
-    found = await sale.summary(read.shop.pool, question)
-    if media_type == CSV:
-        return read.answer(summary_sheet(found), CSV)
-    report = SummaryReport(
-        placed_orders=found.placed, customers=found.customers, **_members(found.figures), as_of=question.as_of
+async def report_summary(
+    asked: Asked,
+    staff: Staff,
+    group_by: Annotated[Period | None, Query(description="Show the periods as well, up to 1,000.")] = None,
+) -> Response:
+    """The figures of a whole span of time."""
+    question = await asked.question(*summary.READS)
+    found = await summary.summary(asked.rows, question)
+    if asked.media_type == CSV:
+        return asked.read.answer(sheet(Summary, [found], question.currency), CSV)
+    report = SummaryReport(**asdict(found), as_of=question.as_of)
+    if group_by:
+        report.periods = [_sale_row(row) for row in await sales.periods(asked.rows, question, group_by)]
+    return asked.read.answer(report.model_dump_json().encode())
+
+
+@router.get(
+    "/sales",
+    response_model=SalesReport,
+    responses=shown(examples.SALES, csv=examples.SALES_CSV),
+)
+async def report_sales(asked: Listed, staff: Staff, group_by: Period = "day", by: Group | None = None) -> Response:
+    """Orders, units and money by period; with `by`, also by category, by department (the root of a category's tree) or
+    by product. Periods without sales are left out."""
+    return await _sales(asked, by, group_by)
+
+
+@router.get(
+    "/products",
+    response_model=SalesReport,
+    responses=shown(examples.PRODUCTS),
+)
+async def report_products(asked: Listed, staff: Staff, group_by: GroupBy = None) -> Response:
+    """What each product sold for, the one that sold for most first; with `group_by`, by period."""
+    return await _sales(asked, "product", group_by)
+
+
+@router.get(
+    "/categories",
+    response_model=SalesReport,
+    responses=shown(examples.CATEGORIES),
+)
+async def report_categories(
+    asked: Listed,
+    staff: Staff,
+    group_by: GroupBy = None,
+    level: Annotated[
+        Literal["category", "department"], Query(description="A department is a category with all that is below it.")
+    ] = "category",
+) -> Response:
+    """What the articles of each category sold for, the one that sold for most first; with `group_by`, by period."""
+    return await _sales(asked, level, group_by)
+
+
+@router.get(
+    "/customers",
+    response_model=ReportPage[Customers | Customer],
+    responses=shown(examples.CUSTOMERS),
+)
+async def report_customers(
+    asked: Listed,
+    staff: Staff,
+    group_by: GroupBy = None,
+    by: Annotated[
+        Literal["customer"] | None, Query(description="One by one, those whose first paid order lies in the span.")
+    ] = None,
+) -> Response:
+    """Who bought, and for whom it was the first time; with `by=customer`, what each has been worth so far."""
+    if by:
+        return await asked.answer(customers.customers_each, None)
+    return await asked.answer(customers.customers, group_by)
+
+
+@router.get(
+    "/inventory",
+    response_model=InventoryReport | ReportPage[Movement],
+    responses=shown(examples.INVENTORY),
+)
+async def report_inventory(
+    asked: Listed,
+    staff: Staff,
+    group_by: Annotated[Period | None, Query(description="All SKUs together, by period.")] = None,
+    low: Annotated[bool | None, Query(alias="filter[low]", description="What is running out, or what is not.")] = None,
+    include: Annotated[Literal["totals"] | None, Query(description="`totals` sums up everything.")] = None,
+) -> Response:
+    """What lay in stock at the end of the span, its value at list prices, and how much was sold in between."""
+    if group_by:
+        return await asked.answer(inventory.inventory_by_period, group_by)
+    question = await asked.about.question(*inventory.inventory.reads)
+    totals = await inventory.totals(asked.about.rows, question) if include else None
+    filters = {} if low is None else {"low" if low else "not_low": True}
+    return await asked.answer(
+        inventory.inventory, None, filters=filters, question=question, page=InventoryReport, totals=totals
     )
-    return read.answer(report.model_dump_json().encode())
 
 
-def _sale_row(sales: Sales, by: Group | None) -> SaleRow:
-    named = {f"{by}_id": sales.group_id, by: sales.group} if by else {}
-    return SaleRow.model_validate(
-        {"period": sales.period, "starts_on": sales.starts_on, **named, **_members(sales.figures)}
-    )
+@router.get(
+    "/funnel",
+    response_model=ReportPage[Funnel],
+    responses=shown(examples.FUNNEL),
+)
+async def report_funnel(asked: Listed, staff: Staff, group_by: GroupBy = None) -> Response:
+    """How many carts were begun, and how many of them were checked out, paid and shipped up to now."""
+    return await asked.answer(carts.funnel, group_by)
 
 
-def _members(figures: Figures) -> dict[str, Any]:
-    return {field.name: getattr(figures, field.name) for field in fields(Figures)}
+@router.get(
+    "/abandoned-carts",
+    response_model=AbandonedReport,
+    responses=shown(examples.ABANDONED_CARTS),
+)
+async def report_abandoned_carts(
+    asked: Listed,
+    staff: Staff,
+    group_by: Annotated[Period | None, Query(description="All carts together, by when they were left.")] = None,
+) -> Response:
+    """Carts with something in them that were last touched in the span: up to a day ago, unless `to` says otherwise."""
+    report = carts.abandoned_carts_by_period if group_by else carts.abandoned_carts
+    question = await asked.about.untouched(*report.reads)
+    return await asked.answer(report, group_by, question=question, page=AbandonedReport, until=question.until)
+
+
+async def _sales(asked: Listed, by: Group | None, group_by: Period | None) -> Response:
+    def show(row: Sales) -> SaleRow:
+        return _sale_row(row, by)
+
+    return await asked.answer(sales.sales[by], group_by, names=named(by), page=SalesReport, show=show)
+
+
+def _sale_row(row: Sales, by: Group | None = None) -> SaleRow:
+    members = asdict(row)
+    group_id, group = members.pop("group_id"), members.pop("group")
+    return SaleRow.model_validate(members | ({f"{by}_id": group_id, by: group} if by else {}))

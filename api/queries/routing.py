@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from api.reading import closed_query
+from api.straight import StraightRoute
 
 
 def query_router(prefix: str, tag: str) -> APIRouter:
     """A router whose endpoints refuse parameters that they do not know."""
-    return APIRouter(prefix=prefix, tags=[tag], dependencies=[Depends(closed_query)])
+    return APIRouter(prefix=prefix, tags=[tag], dependencies=[Depends(closed_query)], route_class=StraightRoute)
 
 
 def shown(example: Any, **others: Any) -> dict[int | str, dict[str, Any]]:

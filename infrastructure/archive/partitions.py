@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import asyncpg
 
+from commands.policy import POLICIES
 from events.store import Append
 from infrastructure.append_call import APPEND, arguments
 from infrastructure.codec import FactTranscoder
 from infrastructure.database import Connection, connect
 from infrastructure.raw_append import encoded
-from infrastructure.reactor import NAME as REACTOR
 from infrastructure.sealer import NAME as SEALER
 from projections import PROJECTIONS
 
@@ -75,7 +75,7 @@ async def settled(connection: Connection) -> Settled:
     row = await connection.fetchrow(SETTLED)
     assert row is not None
     reached = {what: position for what, position in row.items() if position is not None}
-    needed = dict.fromkeys([SEALER, REACTOR, *(projection.name for projection in PROJECTIONS)], 0)
+    needed = dict.fromkeys([SEALER, *POLICIES, *(projection.name for projection in PROJECTIONS)], 0)
     checkpoints = needed | dict(map(tuple, await connection.fetch(CHECKPOINTS)))
     reached |= {f"the checkpoint of {name}": position for name, position in checkpoints.items()}
     by = min(reached, key=lambda what: reached[what])

@@ -13,6 +13,8 @@ from infrastructure.ids import new_id
 from tests.e2e import folded
 from tests.e2e.service import authorization
 
+HOME = {"name": "Ann", "line1": "Street 1", "city": "Springfield", "postal_code": "12345", "country": "US"}
+
 
 class Buyer:
     """Orders, and pays or cancels now and then, until the service is gone or the buyer is told to stop."""
@@ -51,7 +53,7 @@ class Buyer:
     async def _order(self, http: httpx.AsyncClient, key: str) -> str:
         if key not in self._unanswered:
             self._unanswered.append(key)
-        answer = await self._post(http, "/v1/orders", {}, key)
+        answer = await self._post(http, "/v1/orders", {"ship_to": HOME, "shipping_method": "standard"}, key)
         self._unanswered.remove(key)
         self.acknowledged.append(answer["order_id"])
         return self.acknowledged[-1]

@@ -11,17 +11,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
-from api.security import access_token
-from api.wiring import Shop
+from infrastructure.access_tokens import AccessTokens
 from infrastructure.embedded import servers_in
 from infrastructure.embedded.lodging import dies_with_parent
-from tests.e2e.shop_client import SECRET_KEY, settings_for
+from infrastructure.ids import new_id
+from tests.e2e.shop_client import SECRET_KEY
+from tests.keys import MASTER_KEY
+from tests.sandbox import sandbox_url
 
 START_WITHIN_S = 90
 STOP_WITHIN_S = 60
+TOKEN_LIFETIME_S = 900
 
 
 class Service:
@@ -40,6 +41,8 @@ class Service:
                     "PATH": os.environ["PATH"],
                     "DAYBOOK_ENV_FILE": "/dev/null",
                     "SECRET_KEY": SECRET_KEY,
+                    **({} if "--dev" in arguments else {"DAYBOOK_GATEWAY_URL": sandbox_url()}),
+                    "MASTER_KEY": MASTER_KEY,
                     **environment,
                 },
                 preexec_fn=dies_with_parent,
@@ -111,6 +114,5 @@ def own_data_dir() -> Iterator[Path]:
 
 def authorization(user_id: str, *roles: str) -> dict[str, str]:
     """The header of someone who has signed in: the key is known, so no password need be hashed."""
-    settings = settings_for("", "", "none", Path())
-    token, _ = access_token(cast(Shop, SimpleNamespace(settings=settings)), user_id, frozenset(roles))
+    token = AccessTokens(SECRET_KEY, TOKEN_LIFETIME_S).issue(user_id, new_id("ses"), frozenset(roles))
     return {"Authorization": f"Bearer {token}"}

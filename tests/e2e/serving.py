@@ -23,10 +23,11 @@ Event = dict[str, Any]
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[ShopClient, Server]]:
     """A shop behind a real socket."""
-    async with open_shop(settings, workers=settings.workers_in_process) as shop:
-        server = server_for(settings, shop)
-        with open_listener("127.0.0.1", 0, or_next=False) as listener:
-            url = url_of(listener)
+    with open_listener("127.0.0.1", 0, or_next=False) as listener:
+        url = url_of(listener)
+        settings = settings.model_copy(update={"public_url": url})
+        async with open_shop(settings, workers=settings.workers_in_process) as shop:
+            server = server_for(settings, shop)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started:
                 await asyncio.sleep(0.01)

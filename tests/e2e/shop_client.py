@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.security import access_token
 from api.wiring import Shop
 from commands.user import ADMIN, CUSTOMER, STAFF, GrantRole, RegisterUser
 from events.values import UserId
 from infrastructure.ids import new_id
 from infrastructure.settings import Mode, Settings
+from tests.keys import MASTER_KEY
+from tests.sandbox import WEBHOOK_SECRET, sandbox_url
 
 PASSWORD = "correct horse 9"
 SECRET_KEY = "only for tests " * 3
@@ -145,7 +146,7 @@ class ShopClient:
 
         async def settled() -> bool:
             order = (await customer.get(f"/v1/orders/{order_id}")).json()
-            return bool(order["payment"] in ("CAPTURED", "DECLINED") and order["status"] != "CANCELLED")
+            return bool(order["payment"] in ("CAPTURED", "DECLINED", "AUTHORIZED") and order["status"] != "CANCELLED")
 
         await eventually(settled)
         self.position = max(self.position, await self.shop.store.head())
@@ -160,7 +161,7 @@ class ShopClient:
         commands = [GrantRole(user_id, role) for role in roles]
         done = await self.shop.handler(RegisterUser(user_id, email, name), *commands)
         self.position = max(self.position, done.position)
-        token, _ = access_token(self.shop, user_id, frozenset({CUSTOMER, *roles}))
+        token = self.shop.access_tokens.issue(user_id, new_id("ses"), frozenset({CUSTOMER, *roles}))
         return Caller(self, token, user_id, email)
 
 
@@ -185,11 +186,16 @@ def settings_for(database_url: str, redis_url: str, key_prefix: str, data_dir: P
         database_url=SecretStr(database_url),
         redis_url=SecretStr(redis_url),
         secret_key=SecretStr(SECRET_KEY),
+        master_key=SecretStr(MASTER_KEY),
         data_dir=data_dir,
         key_prefix=key_prefix,
         workers_in_process=True,
         pool_size=10,
+        password_rounds=10,
         currency="USD",
+        gateway_url=sandbox_url(),
+        gateway_key=SecretStr(key_prefix),
+        webhook_secret=SecretStr(WEBHOOK_SECRET),
     )
 
 

@@ -9,7 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from commands.checkout import RecordSale
-from commands.order import CancelOrder, RecordCapture, RecordRefund
+from commands.order_life import CancelOrder
+from commands.settlement import RecordCapture, RecordRefund
 from events.values import CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
 from infrastructure.ids import new_id
 from tests.e2e.shop_client import Product, ShopClient

@@ -75,7 +75,7 @@ async def test_events_are_found_by_who_did_them_and_what_they_belong_to(shop_cli
     assert await types(actor=ann.user_id, limit=2) == ["CartOpened", "CartLineAdded"]
     asked = (await admin.get("/v1/events", stream=f"order-{order_id}", type="PaymentRequested")).json()["data"][0]
     together = await types(correlation=asked["metadata"]["correlation_id"])
-    assert together == ["PaymentRequested", "PaymentCaptured", "OrderPaid"]
+    assert together == ["PaymentRequested", "PaymentCaptured", "OrderPaid", "OrderInvoiced", "InvoiceIssued"]
     assert await types(actor="nobody") == []
 
 

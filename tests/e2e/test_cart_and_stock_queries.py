@@ -11,6 +11,8 @@ async def test_a_guest_without_a_token_sees_an_empty_cart(shop_client: ShopClien
         "total": {"amount": 0, "currency": "USD"},
         "updated_at": None,
         "version": 0,
+        "coupon": None,
+        "left_out": [],
     }
 
 

@@ -8,9 +8,10 @@ import asyncpg
 import httpx
 
 from infrastructure.embedded import servers_in
+from infrastructure.ids import new_id
 from tests.e2e import folded
 from tests.e2e.buyers import Buyer, placed_by, plenty
-from tests.e2e.service import own_data_dir, serving
+from tests.e2e.service import authorization, own_data_dir, serving
 from tests.e2e.shop_client import eventually
 
 BUYERS = 8
@@ -36,6 +37,10 @@ async def test_after_a_crash_every_acknowledged_order_is_there_once_and_all_tabl
                 for buyer in buyers:
                     await buyer.ask_again(http)
                 await eventually(lambda: _all_is_done(http))
+                staff = authorization(new_id("usr"), "staff")
+                asked = {"grace_s": 0}
+                agreed = await http.get("/v1/reports/reconciliation", params=asked, headers=staff)
+                assert (agreed.json()["gateway"], agreed.json()["data"]) == (True, [])
             assert service.stop() == 0
         facts, tables = await _read(data_dir)
     assert [fact["position"] for fact in facts] == list(range(1, len(facts) + 1))

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+import commands.cart
 from commands.cart import MAX_QUANTITY
 from events.cart import CartClosed, CartMerged
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, created
@@ -62,6 +65,34 @@ async def test_what_does_not_fit_is_said(shop_client: ShopClient) -> None:
     merged = (await _login(shop_client, ann, guest))["merged"]
     assert merged["capped"] == [{"sku": mug.sku, "quantity": MAX_QUANTITY - 5, "left_out": 5}]
     assert await _cart(ann) == {mug.sku: MAX_QUANTITY}
+    cart = (await ann.get("/v1/cart")).json()
+    assert "capped" in cart["lines"][0]["changes"]
+    assert cart["left_out"] == [
+        {"sku": mug.sku, "product_id": mug.product_id, "slug": mug.slug, "units": 5}
+        | {"name": f"Product {mug.slug.removeprefix('product-')}"}
+    ]
+    await ann.request("PATCH", f"/v1/cart/lines/{mug.sku}", json={"quantity": 3})
+    cart = (await ann.get("/v1/cart")).json()
+    assert ("capped" in cart["lines"][0]["changes"], cart["left_out"]) == (False, [])
+
+
+async def test_a_line_that_there_is_no_room_for_is_said_too(
+    shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands.cart, "MAX_LINES", 1)
+    mug, jug = await shop_client.product(), await shop_client.product()
+    ann, guest = await shop_client.sign_up(), await _filled(shop_client, **{mug.sku: 4})
+    created(await ann.post("/v1/cart/lines", {"sku": jug.sku, "quantity": 5}))
+    merged = (await _login(shop_client, ann, guest))["merged"]
+    assert merged["capped"] == [{"sku": mug.sku, "quantity": 0, "left_out": 4}]
+    assert await _cart(ann) == {jug.sku: 5}
+    cart = (await ann.get("/v1/cart")).json()
+    assert [(each["sku"], each["units"]) for each in cart["left_out"]] == [(mug.sku, 4)]
+    assert cart["lines"][0]["changes"] == []
+    monkeypatch.setattr(commands.cart, "MAX_LINES", 2)
+    created(await ann.post("/v1/cart/lines", {"sku": mug.sku, "quantity": 1}))
+    assert (await ann.get("/v1/cart")).json()["left_out"] == []
+    assert await _cart(ann) == {jug.sku: 5, mug.sku: 1}
 
 
 async def test_a_new_customer_begins_with_what_the_guest_had(shop_client: ShopClient) -> None:

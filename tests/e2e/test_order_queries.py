@@ -76,7 +76,7 @@ async def test_every_version_and_every_moment_of_an_order_can_be_seen(shop_clien
     order_id = await _shipped_order(shop_client, ann)
     path, facts = f"/v1/orders/{order_id}", await _facts(shop_client, order_id)
     now = (await ann.get(path)).json()
-    assert len(facts) == now["version"] == 5
+    assert len(facts) == now["version"] == 6
     statuses = []
     for fact in facts:
         then = (await ann.get(path, version=fact.version)).json()
@@ -87,9 +87,10 @@ async def test_every_version_and_every_moment_of_an_order_can_be_seen(shop_clien
         (2, "PENDING", "REQUESTED"),
         (3, "PENDING", "CAPTURED"),
         (4, "PAID", "CAPTURED"),
-        (5, "SHIPPED", "CAPTURED"),
+        (5, "PAID", "CAPTURED"),
+        (6, "SHIPPED", "CAPTURED"),
     ]
-    assert (await ann.get(path, version=5)).json() == now
+    assert (await ann.get(path, version=6)).json() == now
 
     placed, requested = facts[0].recorded_at, facts[1].recorded_at
     at_first = (await ann.get(path, as_of=placed.isoformat())).json()
@@ -117,35 +118,45 @@ async def test_history_tells_what_each_fact_changed_and_why(shop_client: ShopCli
     order_id = await _shipped_order(shop_client, ann)
     facts = await _facts(shop_client, order_id)
     history = (await ann.get(f"/v1/orders/{order_id}/history")).json()
-    assert (history["order_id"], history["version"]) == (order_id, 5)
+    assert (history["order_id"], history["version"]) == (order_id, 6)
     steps = history["data"]
     assert [step["type"] for step in steps] == [
         "OrderPlaced",
         "PaymentRequested",
         "PaymentCaptured",
         "OrderPaid",
+        "OrderInvoiced",
         "OrderShipped",
     ]
     changed = [{change["field"]: (change["before"], change["after"]) for change in step["changes"]} for step in steps]
     assert changed[0]["status"] == (None, "PENDING")
     assert changed[0]["total"] == (None, {"amount": 2_000, "currency": "USD"})
-    assert changed[1] == {"payment": ("NONE", "REQUESTED")}
-    assert changed[2] == {"payment": ("REQUESTED", "CAPTURED")}
+    assert changed[1]["payment"] == ("NONE", "REQUESTED")
+    assert changed[2]["payment"] == ("REQUESTED", "CAPTURED")
+    nothing, all_of_it = ({"amount": amount, "currency": "USD"} for amount in (0, 2_000))
+    assert changed[2]["captured"] == (nothing, all_of_it)
+    assert [[each["state"] for each in states] for states in changed[2]["payments"]] == [["REQUESTED"], ["CAPTURED"]]
     assert set(changed[3]) == {"status", "lapses_at"}
-    assert changed[4] == {"status": ("PAID", "SHIPPED"), "carrier": ("", "DHL"), "tracking": ("", "T-1")}
+    assert set(changed[4]) == {"invoice"}
+    before, [parcel] = changed[5]["shipments"]
+    assert (before, parcel["tracking"], [line["quantity"] for line in parcel["lines"]]) == ([], "T-1", [2])
+    assert {field: step for field, step in changed[5].items() if field != "shipments"} == {
+        "status": ("PAID", "SHIPPED"),
+        "carrier": ("", "DHL"),
+        "tracking": ("", "T-1"),
+    }
     assert [step["position"] for step in steps] == [fact.position for fact in facts]
     assert [step["command"] for step in steps] == [
         "PlaceOrder",
         "PayOrder",
-        "RecordCapture",
-        "RecordCapture",
+        *["RecordCapture"] * 3,
         "ShipOrder",
     ]
     staff = await shop_client.staff()
     assert [step["actor"] for step in steps] == [
         ann.user_id,
         ann.user_id,
-        *["system:fulfilment"] * 2,
+        *["system:fulfilment"] * 3,
         staff.user_id,
     ]
     requested, captured = steps[1], steps[2]
@@ -180,6 +191,7 @@ async def test_me_is_right_from_the_first_moment(shop_client: ShopClient) -> Non
         "user_id": someone.user_id,
         "email": someone.email,
         "name": "Zoë",
+        "verified": False,
         "roles": ["customer"],
     }
     admin = await shop_client.admin()

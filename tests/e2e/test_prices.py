@@ -50,7 +50,7 @@ async def test_a_scheduled_price_starts_and_ends_by_itself(shop_client: ShopClie
     assert [each["status"] for each in told["schedules"]] == ["running"]
     assert told["prices"][0]["reduction"]["lowest_before"] == {"amount": 1_000, "currency": "USD"}
     assert told["prices"][0]["lowest_30_days"]["amount"] == 800
-    assert (told["data"][0]["actor"], told["data"][0]["schedule_id"]) == ("system:fulfilment", set_["schedule_id"])
+    assert (told["data"][0]["actor"], told["data"][0]["schedule_id"]) == ("system:deadlines", set_["schedule_id"])
     await eventually(lambda: costs(1_000))
     shop_client.position = await shop_client.shop.store.head()
     told = await history(staff, product)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.e2e.shop_client import Caller, ShopClient, created
+from infrastructure.settings import Mode, Settings
+from tests.e2e.shop_client import Caller, ShopClient, created, open_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,3 +236,20 @@ async def test_a_plan_is_for_staff_in_development_mode(shop_client: ShopClient) 
     for caller in callers:
         answer = await caller.request("GET", "/v1/products", params={"explain": "true"})
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_staff_see_the_plan_of_a_list_in_development_mode(shelf: Shelf, settings: Settings) -> None:
+    """The statement is that of the request, and the plan is PostgreSQL's; others are refused here too."""
+    asked = {"explain": "true", "q": "mug", "facets": "color", "filter[category]": shelf.top}
+    async with open_client(settings.model_copy(update={"mode": Mode.DEVELOPMENT})) as client:
+        answer = await (await client.staff()).get("/v1/products", **asked)
+        assert answer.status_code == 200
+        body, explain = answer.json(), answer.json()["explain"]
+        assert shelf.letters(answer) == "abd" and body["facets"]["color"]
+        assert "search_query($" in explain["statement"] and "mug" not in explain["statement"]
+        assert any("cost=" in line for line in explain["plan"]) and any("listing" in line for line in explain["plan"])
+        plain = await (await client.staff()).get("/v1/products", q="mug")
+        assert "explain" not in plain.json()
+        for caller in (client.guest(), await client.customer()):
+            refused = await caller.get("/v1/products", **asked)
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")

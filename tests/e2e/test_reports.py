@@ -129,6 +129,7 @@ async def test_a_spreadsheet_gets_the_samerows_of(shop_client: ShopClient, past:
         "units",
         "revenue_minor",
         "refunded_minor",
+        "net_minor",
         "average_order_minor",
         "currency",
     }
@@ -144,7 +145,7 @@ async def test_a_spreadsheet_gets_the_samerows_of(shop_client: ShopClient, past:
     nothing = await staff.request("GET", "/v1/reports/sales?to=2001-01-01", headers={"Accept": "text/csv"})
     assert nothing.text.startswith("period,starts_on,orders")
     summary = await staff.request("GET", "/v1/reports/summary", headers={"Accept": "text/csv, application/json;q=0.5"})
-    assert summary.text.splitlines()[0].startswith("placed_orders,customers,orders")
+    assert summary.text.splitlines()[0].startswith("orders,placed_orders,customers,units,revenue_minor")
 
 
 async def test_a_long_report_comes_in_pages_that_fit_together(shop_client: ShopClient, past: Past) -> None:

@@ -1,7 +1,10 @@
 """Stock at several locations: what is where, what goes from one to another, and what is running out."""
 
+import asyncio
+import random
 from typing import Any
 
+from commands.location import BeginClosing
 from tests.e2e.shop_client import Caller, ShopClient, created
 
 
@@ -115,3 +118,93 @@ async def test_the_past_of_a_stock_is_explained_too(shop_client: ShopClient) -> 
     at = now["data"][0]["recorded_at"]
     assert (await staff.get(f"/v1/stock/{sku}/explain", as_of=at)).json()["on_hand"] == 10
     assert (await staff.get(f"/v1/stock/{sku}/explain", as_of=0)).json()["on_hand"] == 0
+
+
+async def _close(staff: Caller, location: str) -> Any:
+    return await staff.request("DELETE", f"/v1/stock-locations/{location}")
+
+
+async def test_a_location_is_closed_when_it_is_empty_and_can_be_opened_again(shop_client: ShopClient) -> None:
+    product, staff = await shop_client.product(stock=0), await shop_client.staff()
+    place = f"room-{product.sku.lower()}"
+    await staff.request("PUT", f"/v1/stock-locations/{place}")
+    receipt = {"quantity": 2, "location": place}
+    created(await staff.post(f"/v1/stock/{product.sku}/receipts", receipt))
+    position = shop_client.position
+    await staff.get("/v1/stock")
+    refused = await _close(staff, place)
+    assert (refused.status_code, refused.json()["code"]) == (409, "location_in_use")
+    assert (refused.json()["units"], refused.json()["skus"]) == (2, 1)
+    assert await shop_client.shop.store.head() == position  # nothing was tried
+    ann = await shop_client.customer()
+    order_id = await shop_client.order(ann, {product.sku: 2})
+    assert (await _close(staff, place)).status_code == 409  # reserved is still there
+    await shop_client.pay(ann, order_id)
+    assert (await staff.post(f"/v1/orders/{order_id}/ship")).status_code == 200
+    await staff.get("/v1/stock")
+    for _ in range(2):
+        closed = await _close(staff, place)
+        assert (closed.status_code, closed.json()["id"]) == (200, "all")
+        assert closed.headers["ETag"] == f'"{closed.json()["version"]}"' and closed.headers["Commit-Position"]
+    listed = (await staff.get("/v1/stock-locations")).json()["data"]
+    assert place not in [each["location"] for each in listed]
+    assert (await staff.post(f"/v1/stock/{product.sku}/receipts", receipt)).status_code == 404
+    await staff.request("PUT", f"/v1/stock-locations/{place}")
+    created(await staff.post(f"/v1/stock/{product.sku}/receipts", receipt))
+    assert (await _close(staff, "main")).json()["code"] == "location_in_use"
+    assert (await _close(staff, "nowhere")).status_code == 404
+    assert (await _close(ann, place)).status_code == 403
+
+
+async def test_whoever_brings_goods_while_a_location_is_closed_is_refused_or_the_closing_is(
+    shop_client: ShopClient,
+) -> None:
+    """Nothing may be kept at a closed location, whoever was first; and a refusal leaves it open."""
+    product, staff = await shop_client.product(stock=0), await shop_client.staff()
+    outcomes = set()
+    for number in range(25):
+        place = f"race-{number}-{product.sku.lower()}"
+        await staff.request("PUT", f"/v1/stock-locations/{place}")
+
+        async def bring(place: str, pause_s: float) -> int:
+            await asyncio.sleep(pause_s)
+            receipt = {"quantity": 1, "location": place}
+            return (await staff.post(f"/v1/stock/{product.sku}/receipts", receipt)).status_code
+
+        pauses = [random.random() * 0.03 for _ in range(3)]
+        closed, *brought = await asyncio.gather(_close(staff, place), *(bring(place, pause) for pause in pauses))
+        assert set(brought) <= {201, 404, 409}
+        units = brought.count(201)
+        level = (await staff.get(f"/v1/stock/{product.sku}", location=place)).json()
+        listed = {each["location"]: each for each in (await staff.get("/v1/stock-locations")).json()["data"]}
+        if closed.status_code == 200:
+            assert units == 0 and place not in listed
+        else:
+            assert closed.status_code == 409 and units > 0 and level["on_hand"] == units
+            assert listed[place]["closing"] is False
+            created(await staff.post(f"/v1/stock/{product.sku}/adjustments", _gone(place, units)))
+            await staff.get("/v1/stock")
+            assert (await _close(staff, place)).status_code == 200
+        outcomes.add((closed.status_code, units > 0))
+    assert outcomes == {(200, False), (409, True)}
+
+
+def _gone(place: str, units: int) -> dict[str, Any]:
+    return {"delta": -units, "reason": "gone", "location": place}
+
+
+async def test_a_closing_that_was_interrupted_is_gone_on_with_or_given_up(shop_client: ShopClient) -> None:
+    product, staff = await shop_client.product(stock=0), await shop_client.staff()
+    place = f"half-{product.sku.lower()}"
+    await staff.request("PUT", f"/v1/stock-locations/{place}")
+    done = await shop_client.shop.handler(BeginClosing(place))
+    shop_client.position = max(shop_client.position, done.position)
+    receipt = {"quantity": 1, "location": place}
+    refused = await staff.post(f"/v1/stock/{product.sku}/receipts", receipt)
+    assert (refused.status_code, refused.json()["code"]) == (409, "location_in_use")
+    await staff.request("PUT", f"/v1/stock-locations/{place}")
+    created(await staff.post(f"/v1/stock/{product.sku}/receipts", receipt))
+    created(await staff.post(f"/v1/stock/{product.sku}/adjustments", _gone(place, 1)))
+    await shop_client.shop.handler(BeginClosing(place))
+    await staff.get("/v1/stock")
+    assert (await _close(staff, place)).status_code == 200

@@ -18,6 +18,7 @@ from infrastructure.cache import CacheRefused, open_cache
 from infrastructure.database import connect
 from tests.e2e.shop_client import SECRET_KEY, open_client, settings_for
 from tests.e2e.test_database_away import through
+from tests.keys import MASTER_KEY
 from tests.relay import Relay, relay
 from tests.tls import Authority
 
@@ -96,6 +97,7 @@ async def test_whom_we_should_not_trust_is_refused_in_one_clear_line(
         "DATABASE_URL": f"{bare_url}?{query.format(stranger=stranger.root)}",
         "REDIS_URL": redis_url,
         "SECRET_KEY": SECRET_KEY,
+        "MASTER_KEY": MASTER_KEY,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api.cli", *command.split(), env=environment, stderr=asyncio.subprocess.PIPE

@@ -73,7 +73,7 @@ async def test_a_worker_projects_and_takes_payments_for_a_service_that_does_neit
         assert worker.stop() == 0
 
 
-async def on_sale(http: httpx.AsyncClient, url: str) -> str:
+async def on_sale(http: httpx.AsyncClient, url: str, units: int = UNITS) -> str:
     staff, token = authorization(new_id("usr"), "staff"), secrets.token_hex(4)
     sku, price = f"SKU-{token}", {"amount": 1_999, "currency": "USD"}
     category = await _post(http, f"{url}/v1/categories", {"slug": f"category-{token}", "name": "Mugs"}, staff)
@@ -81,7 +81,7 @@ async def on_sale(http: httpx.AsyncClient, url: str) -> str:
     product = f"{url}/v1/products/{(await _post(http, f'{url}/v1/products', body, staff))['id']}"
     await _post(http, f"{product}/variants", {"sku": sku, "price": price}, staff)
     await _post(http, f"{product}/publish", {}, staff)
-    await _post(http, f"{url}/v1/stock/{sku}/receipts", {"quantity": UNITS}, staff)
+    await _post(http, f"{url}/v1/stock/{sku}/receipts", {"quantity": units}, staff)
     return sku
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from enum import EnumType
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
@@ -22,6 +23,8 @@ def _value(name: str, hint: Any) -> Any:
     if is_dataclass(hint):
         assert isinstance(hint, type)
         return example(hint)
+    if isinstance(hint, EnumType):
+        return next(iter(hint))
     options = get_args(hint)
     if get_origin(hint) in (Union, UnionType):
         return _value(name, next(each for each in options if each is not NoneType))

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from commands.policy import POLICIES
 from events import Event
 from events.cart import CartCheckedOut, CartLineAdded, CartOpened
 from events.order import OrderCancelled, OrderCompleted, OrderPlaced, OrderShipped
@@ -44,7 +45,7 @@ class ArchivedBook(SealedBook):
         await self.pass_by()
 
     async def pass_by(self) -> None:
-        names = [projection.name for projection in PROJECTIONS] + ["fulfilment"]
+        names = [*(projection.name for projection in PROJECTIONS), *POLICIES]
         await self.admin.execute(
             """INSERT INTO projections (name, position) SELECT unnest($1::text[]), (SELECT position FROM head)
                ON CONFLICT (name) DO UPDATE SET position = excluded.position""",

@@ -13,6 +13,7 @@ from infrastructure.database import PATIENCE_S, connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
 from infrastructure.snapshots import Snapshots
+from tests.keys import vault
 
 FLAWS = """
 WITH numbered AS (
@@ -31,6 +32,8 @@ SELECT concat(f.stream, ' or ', s.stream, ' is said to be at ', s.version, ', an
   FROM (SELECT stream, max(version) AS last FROM facts GROUP BY stream) f FULL JOIN streams s USING (stream)
  WHERE s.version IS DISTINCT FROM f.last
 UNION ALL
+SELECT stream || ' is settled up to ' || settled || ', and is at ' || version FROM streams WHERE settled > version
+UNION ALL
 SELECT 'the head is said to be at ' || position FROM head WHERE position <> (SELECT count(*) FROM facts)
 """
 
@@ -43,16 +46,17 @@ async def open_store(
     patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[PostgresEventStore]:
     """A store with a committer of its own, as each process has."""
-    opened = Committer(connect_committer or (lambda: connect(url)), patience_s=patience_s)
+    keys = vault()
+    opened = Committer(connect_committer or (lambda: connect(url)), patience_s=patience_s, vault=keys)
     async with open_pool(url, 2) as pool, opened as committer:
-        yield PostgresEventStore(pool, committer, Positions())
+        yield PostgresEventStore(pool, committer, Positions(), keys)
 
 
 @asynccontextmanager
 async def open_handler(url: str, **options: int) -> AsyncIterator[Handler]:
     """A handler with snapshots, on a store of its own."""
     async with open_store(url) as store, open_pool(url, 2) as pool:
-        states = Snapshots(pool)
+        states = Snapshots(pool, vault=vault())
         yield Handler(store, states, **options)
         await states.close()
 

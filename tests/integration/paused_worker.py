@@ -19,12 +19,13 @@ from infrastructure.database import connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
 from infrastructure.projector import Projector
+from infrastructure.read_table import ReadTable
 from tests.integration.tally import tally
 
 LEASE_S = 0.6
 IDLE_IN_TRANSACTION_MS = 1_500
 
-Moment = Literal["", "facts read", "rows written", "checkpoint written"]
+Moment = Literal["", "facts read", "rows folded", "checkpoint written", "rows written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +65,29 @@ async def _work(settings: Pausing) -> None:
         read_page, stop_with_facts = store.read_page, _stopping(settings, "facts read")
 
         async def stopping_read(*arguments: Any, **named: Any) -> Any:
-            facts = await read_page(*arguments, **named)
-            if facts:
+            page = await read_page(*arguments, **named)
+            if page.facts:
                 stop_with_facts()
-            return facts
+            return page
 
         store.read_page = stopping_read  # type: ignore[method-assign]
         worker = Projector(pool, store, positions, [tally(settings.table)], owner=settings.owner, page_facts=10)
-        advance = worker._leases.advance
-        stop_before = _stopping(settings, "rows written")
+        advance, write = worker._leases.advance, ReadTable.write
+        stop_before = _stopping(settings, "rows folded")
         stop_after = _stopping(settings, "checkpoint written")
+        stop_with_rows = _stopping(settings, "rows written")
 
         async def stopping_advance(*arguments: Any) -> None:
             stop_before()
             await advance(*arguments)
             stop_after()
 
+        async def stopping_write(*arguments: Any) -> None:
+            await write(*arguments)
+            stop_with_rows()
+
         worker._leases.advance = stopping_advance  # type: ignore[method-assign, assignment]
+        ReadTable.write = stopping_write  # type: ignore[method-assign, assignment]
         await worker.run()
 
 

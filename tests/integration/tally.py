@@ -18,6 +18,7 @@ from infrastructure.folding import RowCache
 from infrastructure.positions import HEAD, Positions
 from infrastructure.projector import Projector
 from projections.projection import Key, Projection
+from tests.keys import vault
 
 
 class TallyRow(NamedTuple):
@@ -102,9 +103,10 @@ class Engine:
 async def open_engine(url: str, tables: Sequence[str]) -> AsyncIterator[Engine]:
     """With a table for each tally, which is gone at the end."""
     positions = Positions()
+    keys = vault()
     async with (
         open_pool(url, 5) as pool,
-        Committer(lambda: connect(url), lambda head: positions.advance(HEAD, head)) as committer,
+        Committer(lambda: connect(url), lambda head: positions.advance(HEAD, head), vault=keys) as committer,
     ):
         for table in tables:
             await pool.execute(
@@ -112,7 +114,7 @@ async def open_engine(url: str, tables: Sequence[str]) -> AsyncIterator[Engine]:
                 " version integer NOT NULL)"
             )
         try:
-            yield Engine(pool, PostgresEventStore(pool, committer, positions), positions)
+            yield Engine(pool, PostgresEventStore(pool, committer, positions, keys), positions)
         finally:
             for table in tables:
                 await pool.execute(f"DROP TABLE {table}")

@@ -16,6 +16,7 @@ from infrastructure import migrations
 from infrastructure.settings import Settings
 from tests.integration.archived_book import PART, open_archived_book
 from tests.integration.sealed_book import KEYRING
+from tests.keys import MASTER_KEY
 
 PUBLIC = KEYRING.public[0].text
 
@@ -29,6 +30,7 @@ def archives(own_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPa
         "DATABASE_URL": own_database_url,
         "REDIS_URL": redis_url,
         "SECRET_KEY": "only for tests " * 3,
+        "MASTER_KEY": MASTER_KEY,
         "SEALING_KEY": base64.b64encode(b"k" * 32).decode(),
         "DAYBOOK_DATA_DIR": str(tmp_path),
     }.items():

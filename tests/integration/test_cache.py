@@ -4,12 +4,16 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import redis.asyncio
 
 from infrastructure import cache as caching
 from infrastructure.cache import RedisCache, open_cache
+from infrastructure.embedded.sharing import shared
+from tests.relay import Relay, relay
 
 
 @pytest.fixture
@@ -57,6 +61,18 @@ async def test_positions_are_compared_as_numbers(cache: RedisCache) -> None:
     assert await cache.get("product", "d") == (10, b"ten")
 
 
+async def test_whoever_knows_of_a_new_generation_takes_nothing_of_the_old_one(cache: RedisCache) -> None:
+    await cache.put("product", "i", 7, b"of the old table")
+    assert await cache.get("product", "i", generation=1) is None
+    await cache.put("product", "i", 7, b"of the new table", generation=1)
+    await cache.put("product", "i", 8, b"of the old table, by one who has not heard")
+    assert [await cache.get("product", "i", generation=known) for known in (0, 1)] == [(7, b"of the new table")] * 2
+    await cache.changed("product", [("i",)], 7)  # by one who has not heard either
+    assert await cache.get("product", "i", generation=1) is None
+    await cache.put("product", "i", 7, b"read again", generation=1)
+    assert await cache.get("product", "i", generation=1) == (7, b"read again")
+
+
 async def test_nothing_stays_for_ever(cache: RedisCache, redis_url: str, key_prefix: str) -> None:
     await cache.put("product", "e", 1, b"one")
     await cache.changed("product", [("f",), ("g", 2)], 1)
@@ -99,3 +115,64 @@ async def test_redis_is_used_again_once_it_is_back(cache: RedisCache, monkeypatc
     assert await cache.get("product", "h") is None
     await asyncio.sleep(0.25)
     assert await cache.get("product", "h") == (1, b"one")
+
+
+@pytest.fixture
+async def own_redis(tmp_path: Path) -> AsyncIterator[redis.asyncio.Redis]:
+    """A Redis that nobody else uses, so it may be filled up."""
+    with shared("valkey", tmp_path, throwaway=True) as url:
+        async with redis.asyncio.Redis.from_url(url) as client:
+            yield client
+
+
+async def test_a_full_redis_answers_from_what_it_has_lets_go_and_takes_in_again(
+    own_redis: redis.asyncio.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "TIMEOUT_S", 5.0)
+    path = own_redis.connection_pool.connection_kwargs["path"]
+    async with open_cache(f"unix://{path}", "full:") as cache:
+        for identity in ("kept", "changing"):
+            await cache.put("product", identity, 1, b"one")
+        await own_redis.config_set("maxmemory-policy", "noeviction")
+        await own_redis.config_set("maxmemory", 1)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            await own_redis.set("anything", "at all")
+
+        await cache.put("product", "new", 1, b"one")
+        assert await cache.get("product", "new") is None
+        await cache.changed("product", [("changing",)], 2)
+        assert await own_redis.get("full:product:changing") is None
+        seen = await cache.look("product", "new", ("product", "new"), turn_s=1)
+        assert seen == (None, "")  # nobody's turn is noted, so nobody waits for it
+        assert await cache.get("product", "kept") == (1, b"one")
+
+        await own_redis.config_set("maxmemory", 0)
+        await cache.put("product", "new", 2, b"two")
+        assert await cache.get("product", "new") == (2, b"two")
+
+
+async def test_a_slow_redis_is_waited_for_a_moment_and_used_again_once_it_is_quick(
+    redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "PAUSE_AFTER_FAILURE_S", 0.3)
+    async with relay(redis_url) as between, open_cache(_through(between, redis_url), key_prefix) as cache:
+        await cache.put("product", "slow", 1, b"one")
+        between.delay_s = caching.TIMEOUT_S * 4
+        started = time.monotonic()
+        for _ in range(20):
+            assert await cache.get("product", "slow") is None
+        assert time.monotonic() - started < 4 * caching.TIMEOUT_S
+        await cache.changed("product", [("slow",)], 2)  # which has to be made up for
+        between.delay_s = 0.0
+        async with asyncio.timeout(10):
+            while await cache.get("product", "other") is None:
+                await cache.put("product", "other", 1, b"other")
+        assert await cache.get("product", "slow") is None  # it has been made up for meanwhile
+        await cache.put("product", "slow", 1, b"one")
+        assert await cache.get("product", "slow") is None
+        await cache.put("product", "slow", 2, b"two")
+        assert await cache.get("product", "slow") == (2, b"two")
+
+
+def _through(between: Relay, redis_url: str) -> str:
+    return urlunsplit(urlsplit(redis_url)._replace(scheme="redis", netloc=f"127.0.0.1:{between.port}", path="/0"))

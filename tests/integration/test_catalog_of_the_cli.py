@@ -20,6 +20,7 @@ from events.values import CategoryId
 from infrastructure.embedded.lodging import dies_with_parent
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import SECRET_KEY, settings_for
+from tests.keys import MASTER_KEY
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 
@@ -43,6 +44,7 @@ def environment(settings: Settings, own_database_url: str, redis_url: str) -> Ma
         "DATABASE_URL": own_database_url,
         "REDIS_URL": redis_url,
         "SECRET_KEY": SECRET_KEY,
+        "MASTER_KEY": MASTER_KEY,
         "DAYBOOK_MODE": "production",
         "DAYBOOK_KEY_PREFIX": settings.key_prefix,
         "DAYBOOK_DATA_DIR": str(settings.data_dir),

@@ -36,7 +36,7 @@ async def test_filling_happens_once_and_its_users_can_sign_in(settings: Settings
         users = await demo_users(shop)
         assert [user.role for user in users] == ["admin", "staff", "customer"]
         for user in users:
-            assert await shop.accounts.check(user.email, user.password) == user.user_id
+            assert await shop.accounts.check(user.email, user.password) == (user.user_id, user.user_id)
 
 
 async def test_filling_that_was_cut_short_goes_on_where_it_stopped(settings: Settings) -> None:

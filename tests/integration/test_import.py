@@ -13,6 +13,7 @@ from infrastructure.committer import Committer
 from infrastructure.database import connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
+from tests.keys import vault
 from tests.sales_in_book import book_of, totals_of
 from tests.till_totals import totals_of_sample
 
@@ -21,8 +22,9 @@ WAIT_S = 60.0
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[PostgresEventStore]:
-    async with open_pool(url, 2) as pool, Committer(lambda: connect(url)) as committer:
-        yield PostgresEventStore(pool, committer, Positions())
+    keys = vault()
+    async with open_pool(url, 2) as pool, Committer(lambda: connect(url), vault=keys) as committer:
+        yield PostgresEventStore(pool, committer, Positions(), keys)
 
 
 async def cut_short(url: str, after: int) -> None:

@@ -1,5 +1,6 @@
 """A fact that a projection cannot take parks its key, with all that follows for it; nothing else waits."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,6 +40,7 @@ class Trouble:
 class Bench:
     pool: Pool
     store: PostgresEventStore
+    positions: Positions
     projector: Projector
     trouble: Trouble
     projection: Projection[Any]
@@ -71,7 +73,9 @@ async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         Committer(lambda: connect(database_url), lambda head: positions.advance(HEAD, head)) as committer,
     ):
         store = PostgresEventStore(pool, committer, positions)
-        yield Bench(pool, store, Projector(pool, store, positions, [troubled], owner="test"), trouble, troubled)
+        yield Bench(
+            pool, store, positions, Projector(pool, store, positions, [troubled], owner="test"), trouble, troubled
+        )
 
 
 async def test_the_rest_goes_on_and_successors_queue_behind(bench: Bench) -> None:
@@ -98,6 +102,47 @@ async def test_a_retry_after_the_repair_takes_the_whole_queue_in_order(bench: Be
     assert await bench.parked("C") == []
     await bench.receive("C", 1)
     assert await bench.on_hand("C") == 73
+
+
+async def test_a_worker_hears_of_a_retry_though_it_remembers_what_is_parked(bench: Bench) -> None:
+    bench.trouble.quantities = {71}
+    worker = asyncio.create_task(bench.projector.run())
+    await bench.receive("I", 1, 71)
+    assert await bench.positions.reach("stock_level", await bench.store.head(), 5)
+    [(failed, _)] = await bench.parked("I")
+    bench.trouble.quantities = set()
+    await parking.retry(bench.pool, bench.store, failed)
+    await bench.receive("I", 2)
+    assert await bench.positions.reach("stock_level", await bench.store.head(), 5)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    assert (await bench.on_hand("I"), await bench.parked("I")) == (74, [])
+
+
+async def test_a_page_that_a_retry_comes_before_is_folded_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was folded while the key was parked: its fact would wait behind nothing, for ever."""
+    bench.trouble.quantities = {72}
+    await bench.receive("J", 1, 72)
+    assert await bench.on_hand("J") == 1
+    [(failed, _)] = await bench.parked("J")
+    bench.trouble.quantities = set()
+    worker, tries = bench.projector, 0
+    advance = worker._leases.advance
+
+    async def late(*arguments: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await parking.retry(bench.pool, bench.store, failed)
+        await advance(*arguments)
+
+    monkeypatch.setattr(worker._leases, "advance", late)
+    await bench.receive("J", 2)
+    await worker._leases.take()
+    assert not await worker._turn()
+    assert await worker._turn()
+    assert tries == 2
+    assert (await bench.on_hand("J"), await bench.parked("J")) == (75, [])
 
 
 async def test_a_skip_says_why_in_the_book_and_lets_the_queue_go_on(bench: Bench) -> None:

@@ -133,7 +133,7 @@ async def load(engine: Engine) -> AsyncIterator[None]:
         await task
 
 
-@pytest.mark.parametrize("moment", ["facts read", "rows written", "checkpoint written"])
+@pytest.mark.parametrize("moment", ["facts read", "rows folded", "checkpoint written", "rows written"])
 async def test_one_that_stops_in_the_middle_of_a_page_is_overtaken_and_writes_nothing_of_it(
     engine: Engine, start: Start, tmp_path: Path, moment: Moment
 ) -> None:

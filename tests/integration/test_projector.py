@@ -251,7 +251,7 @@ async def test_a_worker_whose_connection_breaks_in_a_page_need_not_wait_for_its_
     assert await engine.positions.reach("tally_a", await engine.receive(("CUT", 1)), 5)
     epoch = (await engine.checkpoint("tally_a"))["epoch"]
     async with engine.pool.acquire() as admin, admin.transaction():
-        await admin.execute("LOCK TABLE tally_a")
+        await admin.execute("LOCK TABLE tally_a IN EXCLUSIVE MODE")
         head = await engine.receive(("CUT", 2))
 
         async def cut() -> bool:
@@ -273,6 +273,9 @@ async def test_the_cache_is_told_after_the_commit_what_has_changed(engine: Engin
 
         async def changed(self, kind: str, keys: Sequence[Key], position: int) -> None:
             self.told.append((kind, set(keys), position, await engine.received("tally_a")))
+
+        async def make_up(self) -> None:
+            raise AssertionError("nothing was missed")
 
     await engine.projector(tally("tally_a")).catch_up()
     head = await engine.receive(("C-1", 1), ("C-2", 2), ("C-1", 1))

@@ -2,10 +2,12 @@
 
 import asyncio
 
-from commands.order import PaymentState, PayOrder, Status
+from commands.money import PaymentState
+from commands.order import Status
+from commands.payment import PayOrder
 from events.values import PaymentId
-from infrastructure.sandbox_gateway import SandboxGateway
 from tests.integration.test_reactor import OpenShop, eventually, opened, placed, settled
+from tests.till import Till
 
 __all__ = ["opened"]
 
@@ -14,7 +16,7 @@ _OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 
 
 async def test_many_payments_that_never_end_hold_up_no_other(opened: OpenShop) -> None:
-    async with opened(SandboxGateway()) as shop:
+    async with opened(Till()) as shop:
         for number in range(80):
             order, _ = await placed(shop)
             await shop.handler(PayOrder(order, PaymentId(f"pay_stuck_{number}"), "tok_unavailable"))
@@ -24,7 +26,7 @@ async def test_many_payments_that_never_end_hold_up_no_other(opened: OpenShop) -
 
 
 async def test_workers_outlive_their_connections(opened: OpenShop) -> None:
-    async with opened(SandboxGateway()) as shop:
+    async with opened(Till()) as shop:
         for number in range(6):
             order, _ = await placed(shop)
             await shop.handler(PayOrder(order, PaymentId(f"pay_cut_{number}"), "tok_approve"))

@@ -11,27 +11,44 @@ from api.progress import caught_up
 from api.wiring import Shop, open_shop
 from commands import Command
 from commands.cart import AddToCart, ChangeCartLine, ClearCart, MergeCarts, RemoveFromCart
+from commands.cart_coupon import RemoveCartCoupon, SetCartCoupon
 from commands.category import CreateCategory, DeclareAttributes, MoveCategory, RemoveCategory, RenameCategory
 from commands.checkout import PlaceOrder
+from commands.coupon import ChangeCoupon, CreateCoupon, WithdrawCoupon
 from commands.location import OpenLocation
-from commands.order import CancelOrder, CompleteOrder, PayOrder, ShipOrder
+from commands.order_life import CancelOrder, CompleteOrder, ShipOrder, Units
+from commands.payment import PayOrder, RefundOrder
+from commands.policy import POLICIES
 from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
 from commands.product import (
-    AddVariant,
     ArchiveProduct,
-    ChangePrice,
     ChangeSlug,
-    ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
     UnpublishProduct,
 )
 from commands.rejections import Rejected
+from commands.returning import Back, ReturnOrder
 from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
 from commands.user import GrantRole, RegisterUser, RevokeRole
+from commands.variant import AddVariant, ChangePrice, ChangeVariant
 from commands.wishlist import AddWish, MoveWishToCart, RemoveWish
-from events.values import Address, Attribute, CartId, CategoryId, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.coupon import CouponKind, CouponTerms
+from events.values import (
+    Address,
+    Attribute,
+    CartId,
+    CategoryId,
+    Money,
+    OrderId,
+    PaymentId,
+    ProductId,
+    RefundId,
+    ReturnId,
+    Sku,
+    UserId,
+)
 from infrastructure.projector import Projector
 from infrastructure.read_table import ReadTable
 from infrastructure.settings import Settings
@@ -53,7 +70,8 @@ def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
     n = chance.randrange(6)
     category, product, sku = CategoryId(f"cat_{n % 3}"), ProductId(f"prd_{n}"), Sku(f"SKU-{n}")
     user, cart = UserId(f"usr_{n % 4}"), CartId(f"cart_{n % 4}")
-    order, payment = OrderId(f"ord_{chance.randrange(25)}"), PaymentId(f"pay_{chance.randrange(60)}")
+    order = OrderId(f"ord_{chance.randrange(25)}")
+    payment = PaymentId(f"pay_{order}_{chance.randrange(3)}")
     price = Money(chance.randrange(1, 5_000), chance.choice(["USD", "EUR"]))
     home = Address("Ann", "Street 1", "Berlin", "10115", "DE")
     return [
@@ -92,11 +110,20 @@ def _commands(chance: random.Random, lapses_at: datetime) -> list[Command]:
         AddWish(user, sku),
         RemoveWish(user, sku),
         MoveWishToCart(user, sku),
-        *[PlaceOrder(order, user, cart, price.currency, lapses_at, ship_to=chance.choice([None, home]))] * 8,
+        CreateCoupon(f"C{n}", CouponTerms(CouponKind.PERCENT, 1_000 + n, limit_per_customer=n or None)),
+        ChangeCoupon(f"C{n}", {"limit": n + 1}),
+        WithdrawCoupon("C3"),
+        SetCartCoupon(cart, f"C{n}", price.currency, lapses_at, user),
+        RemoveCartCoupon(cart),
+        *[PlaceOrder(order, user, cart, price.currency, lapses_at, ship_to=home)] * 4,
+        *[PlaceOrder(order, user, cart, price.currency, lapses_at, coupon=chance.choice([None, f"C{n}"]))] * 4,
         *[PayOrder(order, payment, chance.choice(["tok_approve", "tok_decline"]))] * 8,
         *[ShipOrder(order, "DHL", "123")] * 2,
+        ShipOrder(order, "UPS", "4", (Units(sku, 1),)),
+        ReturnOrder(order, ReturnId("ret_1"), (Back(sku, 1, chance.random() < 0.5),), "broken"),
         CompleteOrder(order),
         *[CancelOrder(order, "no")] * 4,
+        *[RefundOrder(order, RefundId(f"ref_{chance.randrange(60)}"), "broken")] * 4,
     ]
 
 
@@ -135,7 +162,7 @@ async def _rows(shop: Shop) -> dict[str, list[Any]]:
 
 async def _thrown_away(shop: Shop) -> None:
     await shop.pool.execute(f"TRUNCATE {', '.join(projection.name for projection in PROJECTIONS)}")
-    await shop.pool.execute("UPDATE projections SET position = 0 WHERE name <> 'fulfilment'")
+    await shop.pool.execute("UPDATE projections SET position = 0 WHERE name <> ALL ($1)", POLICIES)
 
 
 async def _caught_up(shop: Shop, page_facts: int = 1_000) -> None:
@@ -147,7 +174,7 @@ async def _folded(shop: Shop, projection: Projection[Any]) -> dict[Key, Any]:
     rows: dict[Key, Any] = {}
     for fact in await shop.store.read_all(0, limit=100_000):
         if type(fact.event) in projection.facts:
-            for key in projection.keys(fact.event):
+            for key in projection.touched(fact):
                 row = projection.evolve(rows.get(key), fact, key)
                 rows.pop(key, None)
                 if row is not None:
@@ -162,7 +189,7 @@ async def test_rebuilt_tables_equal_the_live_ones_and_a_plain_fold(settings: Set
         await _caught_up(shop)
         live = await _rows(shop)
         assert all(live.values())
-        assert {row["t"].count("REFUNDED") for row in live["order_summary"]} == {0, 1}
+        assert {"REFUNDED" in row["t"] for row in live["order_summary"]} == {False, True}
         for page_facts in (1_000, 7):
             await _thrown_away(shop)
             await _caught_up(shop, page_facts)

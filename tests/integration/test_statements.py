@@ -49,7 +49,11 @@ def _constants() -> Iterator[tuple[str, list[str]]]:
 
 async def test_the_schema_knows_all_that_the_statements_name(database_url: str) -> None:
     constants = dict(_constants())
-    assert {"queries.sale.SALES", "queries.product.BY_SLUG", "infrastructure.leases._ADVANCE"} <= constants.keys()
+    assert {
+        "queries.reports.sales.SALES",
+        "queries.product.BY_SLUG",
+        "infrastructure.leases._ADVANCE",
+    } <= constants.keys()
     connection = await asyncpg.connect(database_url)
     refused = {}
     prepared: set[str] = set()

@@ -12,6 +12,7 @@ import pytest
 from api.cli import call
 from infrastructure.settings import Settings
 from tests.integration.sealed_book import KEYRING, open_book
+from tests.keys import MASTER_KEY
 
 SEED = base64.b64encode(b"k" * 32).decode()
 
@@ -24,6 +25,7 @@ def _settings(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "SECRET_KEY": "only for tests " * 3,
+        "MASTER_KEY": MASTER_KEY,
         "SEALING_KEY": SEED,
         "DAYBOOK_DATA_DIR": str(tmp_path),
     }.items():

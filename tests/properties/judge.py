@@ -15,6 +15,8 @@ def complaints(history: History) -> list[str]:
 
 def _tails(history: History) -> Iterator[str]:
     positions = [fact.position for fact in history.book]
+    if history.endless:
+        yield "a reader missed the end"
     for seen in history.tails:
         if repeated := [position for position, times in Counter(seen).items() if times > 1]:
             yield f"a reader saw twice: {repeated}"

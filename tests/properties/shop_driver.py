@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from uuid import uuid4
 
@@ -11,19 +12,54 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from commands import Command
 from commands.cart import carts, own_cart
 from commands.category import CreateCategory
-from commands.checkout import PlaceOrder
+from commands.checkout import PlaceOrder, wanted
+from commands.coupon import CreateCoupon, coupon_uses, coupons
 from commands.handler import Handler, Once
 from commands.location import OpenLocation
-from commands.order import CancelOrder, CompleteOrder, ShipOrder, orders
-from commands.product import AddVariant, CreateProduct, PublishProduct
+from commands.offer import offer
+from commands.order import orders
+from commands.order_life import CancelOrder, CompleteOrder, ShipOrder
+from commands.product import CreateProduct, PublishProduct
 from commands.rejections import Rejected
+from commands.shipping import SetShippingZone
 from commands.stock import ReceiveStock, Stock, stocks
+from commands.tax import RemoveTaxes, SetTaxes
+from commands.variant import AddVariant
 from commands.wishlist import wishlists
-from events.values import CartId, CategoryId, Money, OrderId, ProductId, Sku, UserId
-from tests.properties.shop_model import PLACES, Refusal, ShopModel
+from events.coupon import CouponKind, CouponTerms
+from events.shipping import ShippingMethod
+from events.tax import TaxRate
+from events.values import Address, CartId, CategoryId, Money, OrderId, ProductId, Sku, UserId
+from tests.properties.shop_model import (
+    COUPON_EACH,
+    COUPON_LIMIT,
+    COUPON_MINIMUM,
+    COUPON_OFF,
+    FREE_FROM,
+    PARCEL,
+    PLACES,
+    PRICES,
+    VAT,
+    Refusal,
+    ShopModel,
+)
 
 MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
-PRICES = {"cup": Money(250, "EUR"), "jug": Money(1999, "EUR")}
+HOME = Address("Ann", "Street 1", "Berlin", "10115", "DE")
+
+
+def eur(amount: int) -> Money:
+    return Money(amount, "EUR")
+
+
+BY_POST = ShippingMethod("post", "By post", (eur(PARCEL),), (eur(FREE_FROM),))
+TERMS = CouponTerms(
+    CouponKind.PERCENT,
+    int(COUPON_OFF * 10_000),
+    minimum=(eur(COUPON_MINIMUM),),
+    limit=COUPON_LIMIT,
+    limit_per_customer=COUPON_EACH,
+)
 
 
 @dataclass
@@ -49,7 +85,7 @@ class ShopDriver(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         category, product_id = CategoryId(self.run), ProductId(self.run)
-        variants = [AddVariant(product_id, self.sku(article), price) for article, price in PRICES.items()]
+        variants = [AddVariant(product_id, self.sku(article), eur(price)) for article, price in PRICES.items()]
         create = CreateProduct(product_id, self.run, "Goods", category)
         self.runner.run(
             self.handlers[0](
@@ -58,6 +94,9 @@ class ShopDriver(RuleBasedStateMachine):
                 create,
                 *variants,
                 PublishProduct(product_id),
+                SetShippingZone("de", "Germany", ("DE",), (BY_POST,)),
+                CreateCoupon(self.run, TERMS),
+                self.taxing(self.model.tax),
             )
         )
         for article in PRICES:
@@ -74,7 +113,10 @@ class ShopDriver(RuleBasedStateMachine):
             signal = model.thresholds.get(shelf), model.is_low(*shelf)
             stock = Stock(model.on_hand[shelf], model.reserved[shelf], *signal)
             assert await read(stocks(self.sku(article), place)) == stock
+        assert (await read(coupons(self.run))).redeemed == model.redeemed()
         for who in ("ann", "bob", "guest"):
+            assert len((await read(coupon_uses(self.run, self.customer(who)))).orders) == model.redeemed(who)
+            assert (await read(carts(self.cart(who)))).coupon == (self.run if who in model.with_coupon else None)
             wishes = {self.sku(article) for article in model.wishes.get(who, ())}
             assert (await read(wishlists(self.customer(who)))).skus == wishes
             lines = (await read(carts(self.cart(who)))).lines
@@ -85,11 +127,11 @@ class ShopDriver(RuleBasedStateMachine):
             order = await read(orders(order_id))
             assert (order.status, order.payment) == (expected.status, expected.payment)
             assert order.quantities == {self.sku(article): units for article, units in expected.lines.items()}
-            assert order.total.amount == sum(PRICES[each].amount * units for each, units in expected.lines.items())
+            assert order.total == eur(expected.total)
 
-    def ask(self, command: Command, expected: Refusal, where: int) -> None:
+    def ask(self, command: Command, expected: Refusal, where: int, *along: Command) -> None:
         once = Once(self.new_id(), b"request", lambda done: b"done")
-        outcome = self.runner.run(self._outcome(command, where, once))
+        outcome = self.runner.run(self._outcome(command, where, once, *along))
         assert outcome == expected, f"{command} came to {outcome}, and {expected} was expected"
         if expected is None:
             self.done.append((command, once))
@@ -100,15 +142,26 @@ class ShopDriver(RuleBasedStateMachine):
 
         return self.runner.run(outcomes())
 
-    async def _outcome(self, command: Command, where: int, once: Once | None = None) -> Refusal:
+    async def _outcome(self, command: Command, where: int, once: Once | None = None, *along: Command) -> Refusal:
         try:
-            await self.handlers[where](command, once=once)
+            await self.handlers[where](command, *along, once=once)
         except Rejected as rejected:
             return type(rejected)
         return None
 
     def placing(self, order_id: str, who: str) -> PlaceOrder:
-        return PlaceOrder(OrderId(order_id), self.customer(who), self.cart(who), "EUR", MUCH_LATER)
+        return PlaceOrder(OrderId(order_id), self.customer(who), self.cart(who), "EUR", MUCH_LATER, ship_to=HOME)
+
+    def quoted(self, placing: PlaceOrder, where: int) -> Money | None:
+        """The total; None if it is refused, as the order will be."""
+        try:
+            return self.runner.run(self.handlers[where].ask(partial(offer, wanted(placing)))).totals.total
+        except Rejected:
+            return None
+
+    def taxing(self, tax: str) -> Command:
+        rate = TaxRate("standard", int(VAT * 1_000_000))
+        return RemoveTaxes("DE") if tax == "none" else SetTaxes("DE", tax == "in", (rate,))
 
     def going_on(self, kind: str, order_id: str) -> Command:
         if kind == "cancel":

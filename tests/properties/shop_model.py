@@ -2,7 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 
+from commands.checkout_rejections import CouponNotApplicable, CouponRefused
 from commands.rejections import (
     CartIsEmpty,
     InvalidTransition,
@@ -11,12 +14,18 @@ from commands.rejections import (
     PaymentUnderWay,
     Rejected,
     StockWouldGoNegative,
+    TooManyUnits,
 )
 
 Refusal = type[Rejected] | None
 
 PLACES = ("main", "attic")
 """In the order in which orders take from them."""
+
+PRICES = {"cup": 250, "jug": 1_999}
+VAT = Fraction(19, 100)
+PARCEL, FREE_FROM = 490, 4_000
+COUPON_OFF, COUPON_MINIMUM, COUPON_LIMIT, COUPON_EACH = Fraction(10, 100), 500, 3, 2
 
 Shelf = tuple[str, str]
 """A SKU and a place."""
@@ -25,9 +34,16 @@ Shelf = tuple[str, str]
 @dataclass
 class ModelOrder:
     lines: Counter[str]
-    taken: Counter[Shelf]
+    unsent: Counter[Shelf]
+    """From which shelves it was taken; what has been sent is not among it any more."""
+    total: int = 0
+    redeemed_by: str = ""
+    """Whose coupon it is; "" for none, and for one that was given back."""
     status: str = "PENDING"
     payment: str = "NONE"
+    out: Counter[str] = field(default_factory=Counter)
+    """Sent, and not come back."""
+    is_begun: bool = False
 
 
 @dataclass
@@ -40,6 +56,10 @@ class ShopModel:
     wishes: dict[str, set[str]] = field(default_factory=dict)
     carts: dict[str, Counter[str]] = field(default_factory=dict)
     orders: dict[str, ModelOrder] = field(default_factory=dict)
+    with_coupon: set[str] = field(default_factory=set)
+    """In whose carts the coupon lies."""
+    tax: str = "none"
+    """Or `in` the prices, or `on` top of them."""
 
     def available(self, sku: str) -> int:
         return sum(self.available_at(sku, place) for place in PLACES)
@@ -82,7 +102,27 @@ class ShopModel:
 
     def merge(self, guest: str, customer: str) -> Refusal:
         self.carts.setdefault(customer, Counter()).update(self.carts.pop(guest, Counter()))
+        if guest in self.with_coupon:
+            self.with_coupon = self.with_coupon - {guest} | {customer}
         return None
+
+    def put_coupon(self, customer: str) -> Refusal:
+        wanted = self.carts.get(customer)
+        if not self._coupon_left(customer) or (wanted and goods_of(wanted) < COUPON_MINIMUM):
+            return CouponRefused
+        self.with_coupon.add(customer)
+        return None
+
+    def take_coupon(self, customer: str) -> Refusal:
+        self.with_coupon.discard(customer)
+        return None
+
+    def redeemed(self, customer: str | None = None) -> int:
+        """How often; by anyone, if nobody is named."""
+        return sum(order.redeemed_by == (customer or order.redeemed_by or None) for order in self.orders.values())
+
+    def _coupon_left(self, customer: str) -> bool:
+        return self.redeemed() < COUPON_LIMIT and self.redeemed(customer) < COUPON_EACH
 
     def wish(self, customer: str, sku: str) -> Refusal:
         self.wishes.setdefault(customer, set()).add(sku)
@@ -98,6 +138,9 @@ class ShopModel:
         wanted = self.carts.get(customer, Counter())
         if not wanted:
             return CartIsEmpty
+        coupon = customer in self.with_coupon
+        if coupon and (not self._coupon_left(customer) or goods_of(wanted) < COUPON_MINIMUM):
+            return CouponNotApplicable
         if any(self.available(sku) < units for sku, units in wanted.items()):
             return OutOfStock
         taken: Counter[Shelf] = Counter()
@@ -106,8 +149,24 @@ class ShopModel:
                 taken[sku, place] = min(units, self.available_at(sku, place))
                 units -= taken[sku, place]
         self.reserved += taken
-        self.orders[order_id] = ModelOrder(self.carts.pop(customer), taken)
+        self.orders[order_id] = ModelOrder(
+            self.carts.pop(customer), taken, self.cost(wanted, coupon), customer if coupon else ""
+        )
+        self.with_coupon.discard(customer)
         return None
+
+    def cost(self, wanted: Counter[str], coupon: bool) -> int:
+        """Of these goods with their parcel, in cents."""
+        lines = [PRICES[sku] * units for sku, units in wanted.items()]
+        off = round(sum(lines) * COUPON_OFF) if coupon else 0
+        exact = [Fraction(off * line, sum(lines)) for line in lines]
+        cents = [floor(each) for each in exact]
+        for _ in range(off - sum(cents)):  # to whoever is furthest from what is due
+            furthest = max(range(len(lines)), key=lambda n: exact[n] - cents[n])
+            cents[furthest] += 1
+        parts = [line - less for line, less in zip(lines, cents, strict=True)]
+        parts.append(PARCEL if sum(parts) < FREE_FROM else 0)
+        return sum(parts) + (sum(round(part * VAT) for part in parts) if self.tax == "on" else 0)
 
     def pay(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
@@ -135,10 +194,39 @@ class ShopModel:
     def ship(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
         if order.status == "PAID":
-            order.status = "SHIPPED"
-            self.on_hand -= order.taken
-            self.reserved -= order.taken
+            self._send(order, order.unsent)
         return None if order.status in ("SHIPPED", "COMPLETED") else InvalidTransition
+
+    def ship_some(self, order_id: str, sku: str, units: int) -> Refusal:
+        order = self.orders[order_id]
+        if order.status != "PAID":
+            return InvalidTransition
+        if units > sum(order.unsent[sku, place] for place in PLACES):
+            return TooManyUnits
+        parcel: Counter[Shelf] = Counter()
+        for place in PLACES:
+            parcel[sku, place] = min(units - parcel.total(), order.unsent[sku, place])
+        self._send(order, parcel)
+        return None
+
+    def _send(self, order: ModelOrder, parcel: Counter[Shelf]) -> None:
+        for (sku, _), units in parcel.items():
+            order.out[sku] += units
+        self.on_hand -= parcel
+        self.reserved -= parcel
+        order.unsent, order.is_begun = order.unsent - parcel, True
+        if not order.unsent:
+            order.status = "SHIPPED"
+
+    def take_back(self, order_id: str, sku: str, units: int, place: str, *, restock: bool) -> Refusal:
+        order = self.orders[order_id]
+        if not order.is_begun:
+            return InvalidTransition
+        if units > order.out[sku]:
+            return TooManyUnits
+        order.out[sku] -= units
+        self.on_hand[sku, place] += units * restock
+        return None
 
     def complete(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
@@ -148,7 +236,12 @@ class ShopModel:
 
     def cancel(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
-        if order.status in ("PENDING", "PAID"):
-            order.status = "CANCELLED"
-            self.reserved -= order.taken
+        if order.status in ("PENDING", "PAID") and not order.is_begun:
+            order.status, order.redeemed_by = "CANCELLED", ""
+            self.reserved -= order.unsent
         return None if order.status == "CANCELLED" else InvalidTransition
+
+
+def goods_of(wanted: Counter[str]) -> int:
+    """What they come to, in cents."""
+    return sum(PRICES[sku] * units for sku, units in wanted.items())

@@ -6,14 +6,12 @@ The same examination is given to append functions that were broken on purpose, a
 import asyncio
 import os
 import re
-from collections.abc import Callable
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from infrastructure.database import connect
 from tests.integration.book import flaws
+from tests.properties.breaking import broken_in
 from tests.properties.judge import complaints
 from tests.properties.schedules import Schedule, schedules
 from tests.properties.writers import on_stage
@@ -59,7 +57,7 @@ BREAKS = {
     "positions are drawn before the commits are in order": ([_NO_LOCK, _FROM_A_SEQUENCE], "a reader missed"),
     "versions are not checked": ([(r"c_version\[c\] <> c_expected\[c\]", "false")], "stored on .* expected"),
     "guards are not checked": ([(r"\(c_expected\[c\] >= 0", "(c_expected[c] >= 0 AND c_facts[c] > 0")], "stored on"),
-    "versions do not move within a batch": ([(r"versions\[c_stream\[c\]\] := .*?;", "NULL;")], "nothing was wrong"),
+    "versions do not move within a batch": ([(r"versions\[this\] := .*?;", "NULL;")], "nothing was wrong"),
     "keys are not looked up": ([(r"known\.key = asked\.key", "false")], "asked again"),
     "a key's answer names the wrong position": (
         [(r"r_position\[k\.request\] \+", "1 + r_position[k.request] +")],
@@ -75,7 +73,7 @@ BREAKS = {
 @pytest.mark.parametrize("broken", BREAKS)
 def test_the_examination_finds_an_append_function_that_is_broken(own_database_url: str, broken: str) -> None:
     replacements, expected = BREAKS[broken]
-    asyncio.run(_break(own_database_url, replacements))
+    asyncio.run(broken_in(own_database_url, replacements))
     found: list[str] = []
     with on_stage(own_database_url) as (runner, stage):
 
@@ -91,21 +89,3 @@ def test_the_examination_finds_an_append_function_that_is_broken(own_database_ur
 
 def _said(found: list[str], expected: str) -> bool:
     return any(re.search(expected, each) for each in found)
-
-
-async def _break(url: str, replacements: list[tuple[str, str]]) -> None:
-    connection = await connect(url)
-    try:
-        await connection.execute("CREATE SEQUENCE careless")
-        await connection.execute(await _changed(connection, replacements))
-    finally:
-        await connection.close()
-
-
-async def _changed(connection: asyncpg.Connection, replacements: list[tuple[str, str]]) -> str:
-    text: str = await connection.fetchval("SELECT pg_get_functiondef('append_facts'::regproc)")
-    for pattern, replacement in replacements:
-        put: Callable[[re.Match[str]], str] = lambda match, text=replacement: text  # type: ignore[misc]  # noqa: E731
-        text, times = re.subn(pattern, put, text, flags=re.DOTALL)
-        assert times >= 1, f"the function has changed, and {pattern} is not in it: break it another way"
-    return text

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from commands import DECIDERS, Command
+from commands.address_book import AddAddress, ChangeAddress, RemoveAddress
 from commands.cart import (
     MAX_QUANTITY,
     AddToCart,
@@ -18,6 +19,7 @@ from commands.cart import (
     carts,
     own_cart,
 )
+from commands.cart_coupon import RemoveCartCoupon, SetCartCoupon
 from commands.catalog_row import PutCatalogRow
 from commands.category import (
     CreateCategory,
@@ -29,29 +31,20 @@ from commands.category import (
 )
 from commands.checkout import PlaceOrder, RecordSale
 from commands.claim import claims, sku_name
-from commands.location import OpenLocation
+from commands.coupon import ChangeCoupon, CreateCoupon, WithdrawCoupon, coupon_uses, coupons
+from commands.location import BeginClosing, EndClosing, OpenLocation
+from commands.mail import RecordMail
+from commands.money import OPEN
 from commands.operations import SkipFact
-from commands.order import (
-    CancelOrder,
-    CompleteOrder,
-    LapseOrder,
-    Order,
-    PaymentState,
-    PayOrder,
-    RecordCapture,
-    RecordDecline,
-    RecordRefund,
-    ShipOrder,
-    Status,
-    orders,
-)
+from commands.order import Order, Status, orders
+from commands.order_life import CancelOrder, CompleteOrder, LapseOrder, ShipOrder, Units
+from commands.paper import HandOut, IssuePapers
+from commands.payment import CapturePayment, LetGo, PayOrder, RefundOrder
 from commands.pricing import CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
+from commands.privacy import ForgetSubject
 from commands.product import (
-    AddVariant,
     ArchiveProduct,
-    ChangePrice,
     ChangeSlug,
-    ChangeVariant,
     CreateProduct,
     DescribeProduct,
     PublishProduct,
@@ -59,19 +52,86 @@ from commands.product import (
     products,
 )
 from commands.rejections import Rejected
+from commands.returning import Back, ReturnOrder
+from commands.session import EndSession, RecordRefusal, RecordReuse, RecordSignIn
+from commands.settlement import (
+    RecordActionRequired,
+    RecordAuthorization,
+    RecordCapture,
+    RecordCaptureFailure,
+    RecordDecline,
+    RecordRefund,
+    RecordRefundFailure,
+    RecordVoid,
+)
+from commands.shipping import RemoveShippingZone, SetShippingZone
 from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock, stocks
-from commands.user import STAFF, GrantRole, RegisterUser, RevokeRole
+from commands.tax import RemoveTaxes, SetTaxes
+from commands.user import (
+    STAFF,
+    ChangeEmail,
+    GrantRole,
+    RecordPasswordChange,
+    RegisterUser,
+    ReinstateUser,
+    RenameUser,
+    RevokeRole,
+    SuspendUser,
+    VerifyEmail,
+)
+from commands.variant import AddVariant, ChangePrice, ChangeVariant
 from commands.wishlist import AddWish, MoveWishToCart, RemoveWish
 from events import Event
-from events.values import Attribute, CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
-from tests.unit.pasts import ANN, CART, KITCHEN, LARGE, LATER, MUG, NOON, SMALL, attic, eur, filled_cart, stocked
+from events.coupon import CouponKind, CouponTerms
+from events.paper import Seller
+from events.payment import PaymentEvent
+from events.values import (
+    Attribute,
+    CaptureId,
+    CartId,
+    CategoryId,
+    Line,
+    Money,
+    OrderId,
+    PaymentId,
+    ProductId,
+    RefundId,
+    ReturnId,
+    Sku,
+    UserId,
+)
+from projections import payments
+from tests.unit.pasts import (
+    ANN,
+    CART,
+    HOME,
+    KITCHEN,
+    LARGE,
+    LATER,
+    MUG,
+    NOON,
+    SMALL,
+    STANDARD,
+    TENTH,
+    attic,
+    eur,
+    filled_cart,
+    stocked,
+    tenth_off,
+    vat,
+)
 from tests.unit.shop import Shop, given
 
 ORDERS = [OrderId(f"ord_{n}") for n in range(3)]
 SKUS, CARTS = [SMALL, LARGE, Sku("MUG-XL")], [CART, CartId("crt_bob"), own_cart(ANN)]
 LOCATIONS = ["main", "attic", "cellar"]
 PRODUCTS, CATEGORIES = [MUG, ProductId("prd_jug")], [KITCHEN, CategoryId("cat_hall")]
+CODES = {
+    "SPRING": TENTH,
+    "FIVE": CouponTerms(CouponKind.FIXED, amounts=(eur(500),), category_id=KITCHEN, minimum=(eur(900),)),
+}
 PAYMENTS = [PaymentId("pay_1"), PaymentId("pay_2")]
+CAPTURES, REFUNDS = [CaptureId("cap_1"), CaptureId("cap_2")], [RefundId("ref_1"), RefundId("ref_2")]
 
 
 def line(sku: Sku, units: int) -> Line:
@@ -81,6 +141,12 @@ def line(sku: Sku, units: int) -> Line:
 TRADE: list[Command] = [
     *(AddToCart(cart, sku, units) for cart in CARTS for sku in SKUS for units in (1, 4)),
     *(PlaceOrder(order, ANN, cart, "EUR", NOON) for order in ORDERS for cart in CARTS),
+    *(
+        PlaceOrder(order, ANN, CART, "EUR", NOON, ship_to=HOME, coupon=code, now=NOON)
+        for order in ORDERS
+        for code in CODES
+    ),
+    *(SetCartCoupon(cart, code, "EUR", NOON, ANN) for cart in CARTS for code in CODES),
     *(RecordSale(order, ANN, (line(SMALL, 3), line(sku, 2))) for order in ORDERS for sku in SKUS),
     *(ReceiveStock(sku, units) for sku in SKUS for units in (0, 5)),
     *(AdjustStock(sku, delta, "counted") for sku in SKUS for delta in (-6, 0, 4)),
@@ -90,10 +156,34 @@ TRADE: list[Command] = [
     *(SetThreshold(sku, units, location) for sku in SKUS for units in (None, 3) for location in LOCATIONS),
     *(MoveWishToCart(ANN, sku) for sku in SKUS),
     *(PayOrder(order, payment, "tok") for order in ORDERS for payment in PAYMENTS),
-    *(RecordCapture(order, payment, eur(7), "ref") for order in ORDERS for payment in PAYMENTS),
+    *(PayOrder(order, payment, "tok", capture=False) for order in ORDERS for payment in PAYMENTS),
+    *(RecordCapture(order, payment, eur(n), "ref") for order in ORDERS for payment in PAYMENTS for n in (7, 10_000)),
+    *(RecordAuthorization(order, payment, eur(9_000), "r", LATER) for order in ORDERS for payment in PAYMENTS),
+    *(RecordActionRequired(order, payment, "https://3ds") for order in ORDERS for payment in PAYMENTS),
+    *(RecordVoid(order, payment) for order in ORDERS for payment in PAYMENTS),
+    *(CapturePayment(order, id_, amount) for order in ORDERS for id_ in CAPTURES for amount in (None, eur(5_000))),
+    *(RecordCapture(order, PAYMENTS[0], eur(5_000), "ref", id_) for order in ORDERS for id_ in CAPTURES),
+    *(RecordCaptureFailure(order, PAYMENTS[0], id_, "no") for order in ORDERS for id_ in CAPTURES),
+    *(RefundOrder(order, id_, "why", amount) for order in ORDERS for id_ in REFUNDS for amount in (None, eur(4))),
+    *(
+        RecordRefund(order, id_, "r", "why", refund, eur(4))
+        for order in ORDERS
+        for id_ in PAYMENTS
+        for refund in REFUNDS
+    ),
+    *(LetGo(order, "why") for order in ORDERS),
     *(RecordDecline(order, payment, "no funds") for order in ORDERS for payment in PAYMENTS),
     *(RecordRefund(order, payment, "ref", "why") for order in ORDERS for payment in PAYMENTS),
+    *(RecordMail(order, "letter", "order_placed", "ann@example.org") for order in ORDERS),
+    *(IssuePapers(order, at, Seller("A shop")) for order in ORDERS for at in (NOON, NOON + timedelta(400))),
     *(kind(order) for order in ORDERS for kind in (ShipOrder, ShipOrder, CompleteOrder)),
+    *(ShipOrder(order, units=(Units(sku, 1),)) for order in ORDERS for sku in SKUS),
+    *(
+        ReturnOrder(order, ReturnId("ret_1"), (Back(SMALL, 1, True), Back(sku, 1, False)), "why", location)
+        for order in ORDERS
+        for sku in SKUS
+        for location in LOCATIONS
+    ),
     *(CancelOrder(order, "why") for order in ORDERS),
     *(LapseOrder(order, now) for order in ORDERS for now in (NOON - timedelta(1), LATER)),
 ]
@@ -101,7 +191,16 @@ REST: list[Command] = [
     *(ChangeCartLine(cart, sku, units) for cart in CARTS for sku in SKUS for units in (-1, 0, 2)),
     *(RemoveFromCart(cart, SMALL) for cart in CARTS),
     *(ClearCart(cart) for cart in CARTS),
-    *(OpenLocation(location) for location in LOCATIONS),
+    *(RemoveCartCoupon(cart) for cart in CARTS),
+    *(CreateCoupon(code, terms) for code, terms in CODES.items()),
+    *(ChangeCoupon("SPRING", {"limit": limit}) for limit in (0, 1, None)),
+    *(WithdrawCoupon(code) for code in CODES),
+    *(SetTaxes("DE", contained, vat.rates) for contained in (True, False)),
+    RemoveTaxes("DE"),
+    *(SetShippingZone(zone, "Zone", ("DE",), (STANDARD,)) for zone in "ab"),
+    *(RemoveShippingZone(zone) for zone in "ab"),
+    *(kind(location) for location in LOCATIONS for kind in (OpenLocation, BeginClosing)),
+    *(EndClosing(location, units) for location in LOCATIONS for units in (0, 1)),
     *(kind(ANN, sku) for sku in SKUS for kind in (AddWish, AddWish, RemoveWish)),
     *(CreateCategory(id_, slug, "Name", parent) for id_ in CATEGORIES for slug in "ab" for parent in (None, KITCHEN)),
     *(RenameCategory(id_, "Other name") for id_ in CATEGORIES),
@@ -127,10 +226,33 @@ REST: list[Command] = [
     ),
     *(CancelPriceSchedule(SMALL, name) for name in "ab"),
     *(RegisterUser(user, "who@example.org") for user in (ANN, UserId("usr_bob"))),
+    *(RenameUser(ANN, name) for name in ("Ann", "Anne")),
+    *(kind(ANN, address) for kind in (ChangeEmail, VerifyEmail) for address in ("a@example.org", "b@example.org")),
+    SuspendUser(ANN, "a chargeback"),
+    ReinstateUser(ANN),
+    RecordPasswordChange(ANN, "changed"),
+    *(kind(ANN, id_, HOME) for kind in (AddAddress, ChangeAddress) for id_ in ("adr_1", "adr_2")),
+    *(RemoveAddress(ANN, id_) for id_ in ("adr_1", "adr_2")),
+    *(RecordSignIn(id_, ANN) for id_ in ("ses_1", "ses_2")),
+    *(RecordReuse(id_, ANN) for id_ in ("ses_1", "ses_2")),
+    *(EndSession(id_, ANN, "logged_out") for id_ in ("ses_1", "ses_2")),
+    RecordRefusal(ANN),
+    ForgetSubject(UserId("usr_bob"), "asked"),
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),
+    *(RecordMail(order, mail, "order_paid", "ann@example.org") for order in ORDERS for mail in "ab"),
+    *(HandOut(number) for number in ("INV-2026-000001", "CN-2026-000001")),
     *(SkipFact("sale", key, 7, "a typing error") for key in "ab"),
 ]
-SAY_MORE = (AddToCart, ReceiveStock, AdjustStock, TransferStock, MoveWishToCart)
+SAY_MORE = (
+    AddToCart,
+    ReceiveStock,
+    AdjustStock,
+    TransferStock,
+    MoveWishToCart,
+    ReturnOrder,
+    RecordPasswordChange,
+    RecordRefusal,
+)
 NEXT = {
     Status.NEW: {Status.NEW, Status.PENDING},
     Status.PENDING: {Status.PENDING, Status.PAID, Status.CANCELLED},
@@ -144,7 +266,7 @@ NEXT = {
 class AnyShop(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.shop = given(*stocked, *attic, *filled_cart)
+        self.shop = given(*stocked, *attic, *filled_cart, tenth_off)
         self.orders = self.orders_now()
 
     @rule(command=st.sampled_from(TRADE * 2 + REST))
@@ -152,15 +274,38 @@ class AnyShop(RuleBasedStateMachine):
         before, happened = self.orders, asked(self.shop, command)
         self.orders = self.orders_now()
         assert all(self.orders[each].status in NEXT[before[each].status] for each in ORDERS)
-        if not isinstance(command, SAY_MORE):
+        says_more = isinstance(command, SAY_MORE) or (isinstance(command, ShipOrder) and command.units)
+        if not says_more:
             assert asked(self.shop, command) == [], f"{command} led to {happened} and again to more"
 
     @invariant()
     def orders_hold_together(self) -> None:
         """Nothing is paid or sent without money having come."""
         for order in self.orders.values():
-            has_been_paid = order.payment in (PaymentState.CAPTURED, PaymentState.REFUNDED)
-            assert has_been_paid or order.status not in (Status.PAID, Status.SHIPPED, Status.COMPLETED)
+            came = sum(sum(each.captured.values()) for each in order.payments.values())
+            assert came >= order.total.amount or order.status not in (Status.PAID, Status.SHIPPED, Status.COMPLETED)
+
+    @invariant()
+    def money_beyond_what_is_due_is_on_its_way_back(self) -> None:
+        for order in self.orders.values():
+            going_back = sum(sum(each.refunding.values()) for each in order.payments.values())
+            assert order.held - going_back <= order.total.amount
+
+    @invariant()
+    def one_payment_is_open_at_a_time_or_it_is_called_off(self) -> None:
+        for order in self.orders.values():
+            is_open = [each for each in order.payments.values() if each.step in OPEN and not each.voiding]
+            assert len(is_open) <= 1
+
+    @invariant()
+    def the_read_side_says_the_same_of_the_money(self) -> None:
+        for order_id, order in self.orders.items():
+            rows: payments.Payments = ()
+            for fact in self.shop.facts(f"order-{order_id}"):
+                if isinstance(fact, PaymentEvent):
+                    rows = payments.evolve(rows, fact)
+            assert payments.state_of(order.total.amount, rows) == order.payment
+            assert sum(each.captured_minor - each.refunded_minor for each in rows) == order.held
 
     @invariant()
     def stock_is_never_less_than_what_is_promised(self) -> None:
@@ -168,7 +313,22 @@ class AnyShop(RuleBasedStateMachine):
         for sku in SKUS:
             kept = [self.shop(stocks(sku, location)) for location in LOCATIONS]
             assert all(0 <= stock.reserved <= stock.on_hand for stock in kept)
-            assert sum(stock.reserved for stock in kept) == sum(order.quantities.get(sku, 0) for order in open_orders)
+            assert sum(stock.reserved for stock in kept) == sum(order.unsent(sku) for order in open_orders)
+
+    @invariant()
+    def no_more_comes_back_than_was_sent(self) -> None:
+        for order in self.orders.values():
+            assert all(0 <= order.returnable(sku) <= order.quantities.get(sku, 0) for sku in SKUS)
+
+    @invariant()
+    def coupons_are_redeemed_by_orders_that_stand(self) -> None:
+        standing = [each for each in self.orders.values() if each.status not in (Status.NEW, Status.CANCELLED)]
+        for code in CODES:
+            coupon = self.shop(coupons(code))
+            assert coupon.redeemed == sum(order.coupon == code for order in standing)
+        uses = self.shop(coupon_uses("SPRING", ANN)).orders
+        assert uses == {each for each, order in self.orders.items() if order in standing and order.coupon == "SPRING"}
+        assert len(uses) <= 1
 
     @invariant()
     def what_is_low_has_been_said(self) -> None:
@@ -217,4 +377,5 @@ def test_the_shop_stays_sound_whatever_is_asked() -> None:
 
 
 def test_every_kind_of_command_is_asked() -> None:
-    assert {type(command) for command in TRADE + REST} == set(DECIDERS)
+    # A refund that fails leaves money here that is not due: that is for people to mend, and shown to them.
+    assert {type(command) for command in TRADE + REST} == set(DECIDERS) - {RecordRefundFailure}

@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 
 from events import Event
 from events.claim import NameClaimed, NameReleased
-from events.store import Append, Appended, AppendRefused, Conflict, EventStore, IdempotencyKey, Metadata, Recorded
+from events.store import (
+    Append,
+    Appended,
+    AppendRefused,
+    Conflict,
+    Escrow,
+    EventStore,
+    IdempotencyKey,
+    Metadata,
+    Recorded,
+)
 from infrastructure.memory_store import MemoryEventStore
 from tests.integration.book import flaws, open_store
 
@@ -30,6 +40,7 @@ class Asked:
 
     facts: tuple[tuple[int, str], ...]
     expected: tuple[tuple[int, int], ...]
+    escrows: tuple[tuple[int, Escrow], ...]
     after: int | None
     key: tuple[int, bytes] | None
     actor: str
@@ -40,10 +51,14 @@ class Asked:
 
 _stream = st.integers(0, STREAMS - 1)
 _text = st.text(max_size=6)
+_escrow = st.builds(
+    Escrow, st.integers(-1, 4), st.integers(-2, 2), st.sampled_from([None, (0, 2**31), (0, 2**31), (0, 2), (3, 2**31)])
+)
 _asked = st.builds(
     Asked,
     facts=st.lists(st.tuples(_stream, _text), max_size=4).map(tuple),
     expected=st.lists(st.tuples(_stream, st.sampled_from([0, 0, 0, 0, 1, 2, -1, 2**31])), max_size=3).map(tuple),
+    escrows=st.lists(st.tuples(_stream, _escrow), max_size=3).map(tuple),
     after=st.none() | st.integers(1, 4),
     key=st.none() | st.tuples(st.integers(0, KEYS - 1), st.sampled_from([b"", b"\0hash"])),
     actor=_text,
@@ -92,6 +107,7 @@ class Told:
         facts = [self._fact(stream, text + bad.get("name", ""), bad) for stream, text in asked.facts]
         expected = {self._streams[n]: _version(versions[self._streams[n]], by) for n, by in asked.expected}
         expected |= {f"claim-{asked.evil}": 0} if "guard" in bad else {}
+        escrows = {self._streams[n]: escrow for n, escrow in asked.escrows if self._streams[n] in expected}
         key = None
         if asked.key is not None:
             number, answer = asked.key
@@ -99,7 +115,7 @@ class Told:
         before = self._asked[-asked.after] if asked.after and asked.after <= len(self._asked) else None
         after = {} if before is None else dict.fromkeys(expected, before.ticket)
         metadata = Metadata(asked.actor + bad.get("actor", ""))
-        self._asked.append(Append(facts, expected, metadata, asked.occurred_at, key, after=after))
+        self._asked.append(Append(facts, expected, metadata, asked.occurred_at, key, after=after, escrows=escrows))
         return self._asked[-1]
 
     def _fact(self, stream: int, text: str, bad: Mapping[str, str]) -> Event:
@@ -113,8 +129,8 @@ def _version(present: int, by: int) -> int:
 
 def _outcome(outcome: Appended | BaseException, start: int) -> Any:
     match outcome:
-        case Appended(position, _, replayed):
-            return "appended", position - start, replayed
+        case Appended(position, _, replayed, passed):
+            return "appended", position - start, replayed, sorted(passed)
         case Conflict(stream=stream, expected=expected, actual=actual):
             return "conflict", stream, expected, actual
         case AppendRefused():

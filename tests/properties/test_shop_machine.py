@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,18 +15,27 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from commands import Command
 from commands.cart import AddToCart, MergeCarts
+from commands.cart_coupon import RemoveCartCoupon, SetCartCoupon
 from commands.handler import Handler
-from commands.order import PayOrder, RecordCapture, RecordDecline, RecordRefund, orders
+from commands.order import orders
+from commands.order_life import ShipOrder, Units
+from commands.paper import IssuePapers
+from commands.payment import PayOrder
 from commands.rejections import InvalidTransition, OutOfStock
+from commands.returning import Back, ReturnOrder
+from commands.settlement import RecordCapture, RecordDecline, RecordRefund
 from commands.states import Known
 from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
 from commands.wishlist import AddWish, MoveWishToCart
-from events.values import OrderId, PaymentId
+from events import Event
+from events.paper import Seller
+from events.values import OrderId, PaymentId, ReturnId
 from infrastructure import snapshots
 from infrastructure.snapshots import StateCodec
 from tests.integration.book import flaws, open_handler, open_store
-from tests.properties.shop_driver import PRICES, Floor, ShopDriver
-from tests.properties.shop_model import PLACES
+from tests.properties.shop_driver import MUCH_LATER, Floor, ShopDriver
+from tests.properties.shop_laws import broken_laws
+from tests.properties.shop_model import PLACES, PRICES
 
 WHERE, UNITS, WHO, WHICH = (
     st.sampled_from([0, 1]),
@@ -83,8 +94,11 @@ class ShopMachine(ShopDriver):
 
     @rule(who=WHO, where=WHERE)
     def place(self, who: str, where: int) -> None:
+        """At the total that was quoted by the other handler."""
         order_id = self.new_id()
-        self.ask(self.placing(order_id, who), self.model.place(order_id, who), where)
+        placing = self.placing(order_id, who)
+        agreed = replace(placing, expected_total=self.quoted(placing, 1 - where))
+        self.ask(agreed, self.model.place(order_id, who), where)
 
     @rule(who=WHO, article=ARTICLE, where=WHERE)
     def buy(self, who: str, article: str, where: int) -> None:
@@ -95,6 +109,27 @@ class ShopMachine(ShopDriver):
         if len(self.model.orders) > before:
             self.pay(0, where)
             self.hear_from_gateway(True, 1 - where)
+
+    @rule(who=WHO, where=WHERE)
+    def put_coupon(self, who: str, where: int) -> None:
+        command = SetCartCoupon(self.cart(who), self.run, "EUR", MUCH_LATER, self.customer(who))
+        self.ask(command, self.model.put_coupon(who), where)
+
+    @rule(who=WHO, where=WHERE)
+    def take_coupon(self, who: str, where: int) -> None:
+        self.ask(RemoveCartCoupon(self.cart(who)), self.model.take_coupon(who), where)
+
+    @rule(who=WHO, article=ARTICLE, where=WHERE)
+    def order_with_coupon(self, who: str, article: str, where: int) -> None:
+        self.add_to_cart(who, article, 2, where)
+        self.put_coupon(who, where)
+        self.place(who, 1 - where)
+
+    @rule(tax=st.sampled_from(["none", "in", "on"]), where=WHERE)
+    def tax(self, tax: str, where: int) -> None:
+        """What has been ordered stays as it is."""
+        self.model.tax = tax
+        self.ask(self.taxing(tax), None, where)
 
     @precondition(lambda self: self.model.orders)
     @rule(which=WHICH, where=WHERE)
@@ -107,11 +142,11 @@ class ShopMachine(ShopDriver):
     def hear_from_gateway(self, captured: bool, where: int) -> None:
         order_id = OrderId(self.model.some_order(payment="REQUESTED"))
         order = self.runner.run(self.handlers[where].read(orders(order_id)))
-        assert order.payment_id is not None
-        heard: Command = RecordDecline(order_id, order.payment_id, "no funds")
+        payment_id = list(order.payments)[-1]
+        heard: Command = RecordDecline(order_id, payment_id, "no funds")
         if captured:
-            heard = RecordCapture(order_id, order.payment_id, order.total, "ref")
-        self.ask(heard, self.model.hear_from_gateway(order_id, captured=captured), where)
+            heard = RecordCapture(order_id, payment_id, order.total, "ref")
+        self.ask(heard, self.model.hear_from_gateway(order_id, captured=captured), where, papers(order_id))
 
     @precondition(lambda self: self.model.orders)
     @rule(which=WHICH, kind=st.sampled_from(["ship", "complete", "cancel"]), where=WHERE)
@@ -119,13 +154,32 @@ class ShopMachine(ShopDriver):
         order_id = self.order(which)
         self.ask(self.going_on(kind, order_id), getattr(self.model, kind)(order_id), where)
 
+    @precondition(lambda self: self.model.orders)
+    @rule(which=WHICH, article=ARTICLE, units=UNITS, where=WHERE)
+    def ship_some(self, which: int, article: str, units: int, where: int) -> None:
+        order_id = self.order(which)
+        command = ShipOrder(order_id, units=(Units(self.sku(article), units),))
+        self.ask(command, self.model.ship_some(order_id, article, units), where)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(which=WHICH, article=ARTICLE, units=st.integers(1, 3), place=PLACE, restock=st.booleans(), where=WHERE)
+    def take_back(self, which: int, article: str, units: int, place: str, restock: bool, where: int) -> None:
+        order_id = self.order(which)
+        back = (Back(self.sku(article), units, restock),)
+        expected = self.model.take_back(order_id, article, units, place, restock=restock)
+        self.ask(ReturnOrder(order_id, ReturnId(self.new_id()), back, "why", place), expected, where)
+
     @precondition(lambda self: self.model.some_order(payment="CAPTURED"))
     @rule(where=WHERE)
     def refund(self, where: int) -> None:
         order_id = self.model.some_order(payment="CAPTURED")
-        payment_id = self.runner.run(self.handlers[where].read(orders(order_id))).payment_id
-        assert payment_id is not None
-        self.ask(RecordRefund(OrderId(order_id), payment_id, "ref", "why"), self.model.refund(order_id), where)
+        payment_id = list(self.runner.run(self.handlers[where].read(orders(order_id))).payments)[-1]
+        self.ask(
+            RecordRefund(OrderId(order_id), payment_id, "ref", "why"),
+            self.model.refund(order_id),
+            where,
+            papers(OrderId(order_id)),
+        )
 
     @precondition(lambda self: self.done)
     @rule(which=WHICH, where=WHERE)
@@ -171,6 +225,22 @@ def floor_of(database_url: str, opened: Callable[[str], AbstractAsyncContextMana
         yield Floor(runner, runner.run(handlers()))
         runner.run(stack.aclose())
         assert runner.run(flaws(database_url)) == []
+        assert broken_laws(runner.run(_facts(database_url))) == []
+
+
+async def _facts(database_url: str) -> list[Event]:
+    found: list[Event] = []
+    position = 0
+    async with open_store(database_url) as store:
+        while page := await store.read_all(position, limit=1_000):
+            found += [fact.event for fact in page]
+            position = page[-1].position
+    return found
+
+
+def papers(order_id: OrderId) -> IssuePapers:
+    """Along with what the gateway says, as the policy and the webhooks have it."""
+    return IssuePapers(order_id, datetime(2026, 5, 1, tzinfo=UTC), Seller("A shop"))
 
 
 @asynccontextmanager

@@ -52,6 +52,8 @@ class History:
     tried: list[Tried] = field(default_factory=list)
     tails: list[list[int]] = field(default_factory=list)
     """The positions that each reader saw, in the order in which it saw them."""
+    endless: bool = False
+    """Whether a reader never came to the end of the book."""
     book: Sequence[Recorded] = ()
 
 
@@ -72,8 +74,12 @@ class Stage:
                 )
             )
             await cutting
-            stop.set()
-            await asyncio.gather(*reading)
+        stop.set()
+        _, endless = await asyncio.wait(reading, timeout=PATIENCE_S / 3)
+        history.endless = bool(endless)
+        for reader in endless:
+            reader.cancel()
+        await asyncio.gather(*reading, return_exceptions=history.endless)
         history.book = await self.stores[0].read_all(history.start, limit=100_000)
         return history
 
@@ -110,9 +116,9 @@ class Stage:
         while True:
             stopping = stop.is_set()
             page = await self.stores[where].read_page(last, limit=limit, but=["NameReleased"])
-            seen += [fact.position for fact in page]
-            last = seen[-1] if seen else last
-            if stopping and not page:
+            seen += [fact.position for fact in page.facts]
+            last = page.end
+            if stopping and not page.facts:
                 return
             await asyncio.sleep(0.001)
 

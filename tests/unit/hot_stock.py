@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from commands.handler import Done, Handler
-from commands.product import ChangePrice
 from commands.rejections import StockWouldGoNegative
 from commands.stock import AdjustStock, ReceiveStock, stocks
+from commands.variant import ChangePrice
 from events.values import DEFAULT_LOCATION
 from tests.unit.held_store import HeldStore, settled
 from tests.unit.pasts import SMALL, stocked

@@ -6,21 +6,29 @@ from events import Event
 from events.cart import CartCheckedOut, CartLineAdded, CartOpened
 from events.category import CategoryCreated
 from events.claim import NameClaimed
+from events.coupon import CouponCreated, CouponKind, CouponTerms
 from events.location import LocationOpened
-from events.order import (
-    OrderCancelled,
-    OrderCompleted,
-    OrderPaid,
-    OrderPlaced,
-    OrderShipped,
-    PaymentCaptured,
-    PaymentDeclined,
-    PaymentRequested,
-)
+from events.order import OrderCancelled, OrderCompleted, OrderPaid, OrderPlaced, OrderShipped
+from events.payment import PaymentAuthorized, PaymentCaptured, PaymentDeclined, PaymentRequested
 from events.product import PriceScheduled, ProductCreated, ProductPublished, VariantAdded
+from events.shipping import ShippingMethod, ShippingZoneSet
 from events.stock import StockReceived, StockReserved
+from events.tax import TaxesSet, TaxRate
 from events.user import UserRegistered
-from events.values import Attribute, CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.values import (
+    Address,
+    Attribute,
+    CartId,
+    CategoryId,
+    Line,
+    Money,
+    OrderId,
+    PaymentId,
+    ProductId,
+    ReturnId,
+    Sku,
+    UserId,
+)
 
 KITCHEN, MUG, SMALL, LARGE = CategoryId("cat_kitchen"), ProductId("prd_mug"), Sku("MUG-S"), Sku("MUG-L")
 CUPS = CategoryId("cat_cups")
@@ -31,6 +39,7 @@ ANN, CART, ORDER, PAYMENT, SECOND_PAYMENT = (
     PaymentId("pay_1"),
     PaymentId("pay_2"),
 )
+RETURN = ReturnId("ret_1")
 NOON, LATER = datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 1, 13, tzinfo=UTC)
 
 
@@ -79,10 +88,19 @@ placed: tuple[Event, ...] = (
     StockReserved(SMALL, ORDER, 2, NOON),
     CartCheckedOut(CART, ORDER),
 )
+HOME = Address("Ann", "Main St 1", "Berlin", "10115", "DE")
+STANDARD = ShippingMethod("standard", "Standard", (eur(490),), (eur(5_000),))
+EXPRESS = ShippingMethod("express", "Express", (eur(1_290), Money(1_490, "USD")))
+vat = TaxesSet("DE", True, (TaxRate("standard", 190_000), TaxRate("reduced", 70_000)))
+germany = ShippingZoneSet("de", "Germany", ("DE",), (STANDARD, EXPRESS))
+TENTH = CouponTerms(CouponKind.PERCENT, 1_000, limit=2, limit_per_customer=1)
+tenth_off = CouponCreated("SPRING", TENTH)
 requested = PaymentRequested(ORDER, PAYMENT, TOTAL, "tok_ok")
 captured = PaymentCaptured(ORDER, PAYMENT, TOTAL, "ref_1")
 declined = PaymentDeclined(ORDER, PAYMENT, "no funds")
 paid: tuple[Event, ...] = (requested, captured, OrderPaid(ORDER, PAYMENT, TOTAL))
+held = PaymentRequested(ORDER, PAYMENT, TOTAL, "tok_ok", capture=False)
+authorized = PaymentAuthorized(ORDER, PAYMENT, TOTAL, "ref_1", LATER)
 shipped = OrderShipped(ORDER, "DHL", "123")
 completed = OrderCompleted(ORDER)
 cancelled = OrderCancelled(ORDER, "changed my mind")

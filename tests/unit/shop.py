@@ -21,6 +21,10 @@ class Shop:
     def __init__(self, events: Sequence[Event]) -> None:
         self._facts: dict[str, list[Event]] = {}
         self._read: set[str] = set()
+        self.add(*events)
+
+    def add(self, *events: Event) -> None:
+        """What happened elsewhere."""
         for event in events:
             self._facts.setdefault(stream_of(event), []).append(event)
 
@@ -30,6 +34,9 @@ class Shop:
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
         return [self(ref) for ref in refs]
+
+    def facts(self, stream: str) -> Sequence[Event]:
+        return self._facts.get(stream, [])
 
     def when(self, *commands: Command) -> list[Event]:
         """All that follows from these commands, one after the other."""

@@ -4,12 +4,8 @@ import pytest
 
 from commands.category import CreateCategory, RemoveCategory, RenameCategory
 from commands.product import (
-    MAX_VARIANTS,
-    AddVariant,
     ArchiveProduct,
-    ChangePrice,
     ChangeSlug,
-    ChangeVariant,
     CreateProduct,
     DescribeProduct,
     ProductCommand,
@@ -17,6 +13,7 @@ from commands.product import (
     UnpublishProduct,
 )
 from commands.rejections import InvalidTransition, LimitExceeded, NameTaken, NotFound
+from commands.variant import MAX_VARIANTS, AddVariant, ChangePrice, ChangeVariant
 from events.category import CategoryCreated, CategoryRemoved, CategoryRenamed
 from events.claim import NameClaimed, NameReleased
 from events.product import (

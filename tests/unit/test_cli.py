@@ -12,9 +12,11 @@ from api.cli import app, call
 from api.cli.outcome import ExitCode
 from infrastructure.complete_journey import parquet
 from infrastructure.settings import SECRET_KEY_CHARACTERS_MIN, Settings
+from tests.keys import MASTER_KEY
 
 ENOUGH = {"DATABASE_URL": "postgresql://db/daybook", "REDIS_URL": "redis://cache"} | {
-    "SECRET_KEY": "k" * SECRET_KEY_CHARACTERS_MIN
+    "SECRET_KEY": "k" * SECRET_KEY_CHARACTERS_MIN,
+    "MASTER_KEY": MASTER_KEY,
 }
 
 
@@ -73,7 +75,9 @@ def test_missing_settings_are_named_in_one_line(command: list[str], capsys: pyte
     assert call(command) == ExitCode.USAGE
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("daybook: in production mode DATABASE_URL, REDIS_URL, SECRET_KEY must be set")
+    assert said.err.startswith(
+        "daybook: in production mode DATABASE_URL, REDIS_URL, SECRET_KEY, MASTER_KEY must be set"
+    )
     assert said.err.count("\n") == 1
 
 

@@ -15,7 +15,8 @@ from events.stock import StockAdjusted, StockReceived
 from events.store import Fact, Metadata, Recorded
 from events.values import Sku
 from infrastructure.codec import Unread
-from infrastructure.folding import ERROR_CHARACTERS_MAX, Folded, Parked, fold_page, key_text
+from infrastructure.fold import ERROR_CHARACTERS_MAX, Parked, key_text
+from infrastructure.folding import Folded, fold_page
 from projections.projection import Key, Projection
 from tests.integration.tally import Spoil, TallyRow, tally
 
@@ -98,7 +99,7 @@ async def test_rows_go_on_from_what_they_were() -> None:
     table.rows[("A",)] = TallyRow("A", 5, [], 1)
     done = await folded(table, book(got("A", 1), got("B", 2), NameClaimed("n", "me"), got("A", 3)))
     assert table.received() == {"A": 9, "B": 2}
-    assert (done.keys, done.parked) == ([("A",), ("B",)], [])
+    assert (list(done.touched), done.parked) == ([("A",), ("B",)], [])
 
 
 async def test_a_row_that_is_none_is_deleted_unless_it_never_was() -> None:

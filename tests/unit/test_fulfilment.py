@@ -1,113 +1,178 @@
-"""What follows from a payment or a cancellation, with a gateway that answers as it is told."""
+"""What follows from a payment, a refund or a cancellation, with a gateway that answers as it is told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
-from commands.fulfilment import REACTS_TO, Captured, Declined, GatewayUnavailable, react
-from commands.order import Order, OrderCommand, RecordCapture, RecordDecline, RecordRefund, orders
+from commands import Command
+from commands.fulfilment import REACTS_TO, Cause, react
+from commands.gateway import (
+    ActionRequired,
+    Authorized,
+    Captured,
+    Declined,
+    GatewayUnavailable,
+    Movement,
+    Refunded,
+    Voided,
+)
+from commands.order import Order, orders
+from commands.payment import LetGo
+from commands.settlement import (
+    RecordActionRequired,
+    RecordAuthorization,
+    RecordCapture,
+    RecordCaptureFailure,
+    RecordDecline,
+    RecordRefund,
+    RecordRefundFailure,
+    RecordVoid,
+)
 from events import Event
-from events.order import OrderEvent
-from events.values import Money, PaymentId
-from tests.unit.pasts import ORDER, PAYMENT, TOTAL, cancelled, captured, completed, declined, paid, placed, requested
+from events.order import OrderLapsed
+from events.payment import (
+    CaptureFailed,
+    CaptureRequested,
+    PaymentActionRequired,
+    PaymentRefunded,
+    PaymentVoided,
+    PaymentVoidRequested,
+    RefundFailed,
+    RefundRequested,
+)
+from events.values import CaptureId, Money, OrderId, PaymentId, RefundId
+from tests.unit.pasts import (
+    LATER,
+    ORDER,
+    PAYMENT,
+    TOTAL,
+    authorized,
+    cancelled,
+    captured,
+    declined,
+    eur,
+    held,
+    paid,
+    placed,
+    requested,
+)
 from tests.unit.shop import given
 
-REFUND = RecordRefund(ORDER, PAYMENT, "refund_1", "the order was cancelled")
+CAPTURE, REFUND = CaptureId("cap_1"), RefundId("ref_1")
+part = CaptureRequested(ORDER, PAYMENT, CAPTURE, eur(1000))
+void = PaymentVoidRequested(ORDER, PAYMENT, "no")
+back = RefundRequested(ORDER, PAYMENT, REFUND, eur(500), "broken")
+lapsed = OrderLapsed(ORDER)
+Answer = Authorized | Captured | ActionRequired | Declined | Voided | Refunded | Exception
 
 
 @dataclass
 class FakeGateway:
-    answer: Captured | Declined | Exception = field(default_factory=lambda: Captured("ref_1"))
+    """Gives one answer to whatever it is asked."""
+
+    answer: Answer = field(default_factory=lambda: Captured("ref_1", TOTAL))
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
-    async def capture(self, payment_id: PaymentId, amount: Money, method: str) -> Captured | Declined:
-        self.asked.append(("capture", payment_id, amount, method))
+    async def authorize(
+        self, order_id: OrderId, payment_id: PaymentId, amount: Money, method: str, *, capture: bool
+    ) -> Authorized | Captured | ActionRequired | Declined:
+        return self._answered("authorize", payment_id, amount, method, capture)  # type: ignore[no-any-return]
+
+    async def capture(self, payment_id: PaymentId, capture_id: CaptureId, amount: Money) -> Captured | Declined:
+        return self._answered("capture", payment_id, capture_id, amount)  # type: ignore[no-any-return]
+
+    async def void(self, payment_id: PaymentId) -> Voided | Captured:
+        return self._answered("void", payment_id)  # type: ignore[no-any-return]
+
+    async def refund(self, payment_id: PaymentId, refund_id: RefundId, amount: Money) -> Refunded | Declined:
+        return self._answered("refund", payment_id, refund_id, amount)  # type: ignore[no-any-return]
+
+    async def movements(self, since: datetime) -> Sequence[Movement]:
+        return []
+
+    def _answered(self, *asked: object):  # type: ignore[no-untyped-def]
+        self.asked.append(asked)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
-    async def refund(self, payment_id: PaymentId, amount: Money) -> str:
-        self.asked.append(("refund", payment_id, amount))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return "refund_1"
-
 
 def order_after(*past: Event) -> Order:
-    return given(*past)(orders(ORDER))
+    return given(*placed, *past)(orders(ORDER))
 
 
-async def test_a_requested_payment_is_asked_of_the_gateway_under_its_id() -> None:
+@pytest.mark.parametrize("event", [requested, held])
+async def test_a_requested_payment_is_asked_of_the_gateway_under_its_id(event: Cause) -> None:
     gateway = FakeGateway()
-    command = await react(requested, order_after(*placed, requested), gateway)
-    assert command == RecordCapture(ORDER, PAYMENT, TOTAL, "ref_1")
-    assert gateway.asked == [("capture", PAYMENT, TOTAL, "tok_ok")]
+    await react(event, order_after(event), gateway)
+    assert gateway.asked == [("authorize", PAYMENT, TOTAL, "tok_ok", event is requested)]
 
 
-async def test_what_the_gateway_declines_is_recorded() -> None:
-    command = await react(requested, order_after(*placed, requested), FakeGateway(Declined("no funds")))
-    assert command == RecordDecline(ORDER, PAYMENT, "no funds")
-
-
-@pytest.mark.parametrize(("event", "past"), [(requested, (requested,)), (captured, (*paid, cancelled))])
-async def test_a_gateway_without_an_answer_is_asked_again_by_the_caller(
-    event: OrderEvent, past: tuple[Event, ...]
+@pytest.mark.parametrize(
+    ("event", "past", "answer", "command"),
+    [
+        (requested, (), Captured("r", TOTAL), RecordCapture(ORDER, PAYMENT, TOTAL, "r")),
+        (requested, (), Declined("no funds"), RecordDecline(ORDER, PAYMENT, "no funds")),
+        (requested, (), ActionRequired("https://3ds"), RecordActionRequired(ORDER, PAYMENT, "https://3ds")),
+        (held, (), Authorized("r", LATER), RecordAuthorization(ORDER, PAYMENT, TOTAL, "r", LATER)),
+        (part, (held, authorized), Captured("r", eur(1000)), RecordCapture(ORDER, PAYMENT, eur(1000), "r", CAPTURE)),
+        (part, (held, authorized), Declined("no"), RecordCaptureFailure(ORDER, PAYMENT, CAPTURE, "no")),
+        (void, (held, authorized), Voided(), RecordVoid(ORDER, PAYMENT)),
+        (void, (requested,), Captured("r", TOTAL), RecordCapture(ORDER, PAYMENT, TOTAL, "r")),
+        (back, paid, Refunded("r"), RecordRefund(ORDER, PAYMENT, "r", "broken", REFUND, eur(500))),
+        (back, paid, Declined("no"), RecordRefundFailure(ORDER, PAYMENT, REFUND, "no")),
+    ],
+)
+async def test_what_the_gateway_answers_is_recorded_once(
+    event: Cause, past: tuple[Event, ...], answer: Answer, command: Command
 ) -> None:
+    shop, gateway = given(*placed, *past, event), FakeGateway(answer)
+    assert await react(event, shop(orders(ORDER)), gateway) == command
+    assert shop.when(command)
+    assert shop.when(command) == [], "a crash may repeat the reaction"
+    again = await react(event, shop(orders(ORDER)), gateway)
+    assert again is None and len(gateway.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "past"), [(requested, ()), (part, (held, authorized)), (void, (held, authorized)), (back, paid)]
+)
+async def test_a_gateway_without_an_answer_is_asked_again_by_the_caller(event: Cause, past: tuple[Event, ...]) -> None:
     with pytest.raises(GatewayUnavailable):
-        await react(event, order_after(*placed, *past), FakeGateway(GatewayUnavailable()))
-
-
-async def test_a_payment_that_is_settled_is_not_asked_for_again() -> None:
-    gateway = FakeGateway()
-    assert await react(requested, order_after(*placed, *paid), gateway) is None
-    assert gateway.asked == []
+        await react(event, order_after(*past, event), FakeGateway(GatewayUnavailable()))
 
 
 @pytest.mark.parametrize(
-    ("event", "past"),
+    ("event", "after"),
     [
-        (cancelled, (*paid, cancelled)),
-        (captured, (requested, cancelled, captured)),
-        (cancelled, (requested, cancelled, captured)),
-    ],
-)
-async def test_money_held_for_a_cancelled_order_is_given_back(event: OrderEvent, past: tuple[Event, ...]) -> None:
-    gateway = FakeGateway()
-    assert await react(event, order_after(*placed, *past), gateway) == REFUND
-    assert gateway.asked == [("refund", PAYMENT, TOTAL)]
-
-
-@pytest.mark.parametrize(
-    ("event", "past"),
-    [
-        (captured, paid),
+        (requested, (requested, captured)),
+        (requested, (requested, declined)),
+        (requested, (requested, PaymentActionRequired(ORDER, PAYMENT, "https://3ds"))),
+        (requested, (requested, void)),
+        (part, (held, authorized, part, CaptureFailed(ORDER, PAYMENT, CAPTURE, "no"))),
+        (void, (held, authorized, void, PaymentVoided(ORDER, PAYMENT))),
+        (back, (*paid, back, PaymentRefunded(ORDER, PAYMENT, eur(500), "r", "broken", REFUND))),
+        (back, (*paid, back, RefundFailed(ORDER, PAYMENT, REFUND, "no"))),
         (cancelled, (cancelled,)),
-        (cancelled, (requested, cancelled)),
-        (cancelled, (requested, declined, cancelled)),
-        (completed, paid),
+        (lapsed, (lapsed,)),
     ],
 )
-async def test_the_gateway_is_left_alone_where_nothing_is_to_be_done(
-    event: OrderEvent, past: tuple[Event, ...]
-) -> None:
+async def test_the_gateway_is_left_alone_where_nothing_is_to_be_done(event: Cause, after: tuple[Event, ...]) -> None:
     gateway = FakeGateway()
-    assert await react(event, order_after(*placed, *past), gateway) is None
+    assert await react(event, order_after(*after), gateway) is None
     assert gateway.asked == []
 
 
-@pytest.mark.parametrize("event", [requested, captured, cancelled])
-async def test_a_repeated_reaction_adds_nothing(event: OrderEvent) -> None:
-    past = (*placed, requested) if event is requested else (*placed, *paid, cancelled)
-    shop = given(*past)
-    commands: list[OrderCommand] = []
-    for _ in range(2):
-        command = await react(event, shop(orders(ORDER)), FakeGateway())
-        if command is not None:
-            commands.append(command)
-            happened = shop.when(command)
-            assert bool(happened) is (len(commands) == 1)
-    assert commands
+@pytest.mark.parametrize("end", [cancelled, lapsed])
+async def test_what_is_held_or_under_way_for_an_order_that_comes_to_nothing_is_let_go(end: Cause) -> None:
+    shop = given(*placed, *paid, end)
+    command = await react(end, shop(orders(ORDER)), FakeGateway())
+    assert isinstance(command, LetGo)
+    assert [type(fact) for fact in shop.when(command)] == [RefundRequested]
+    assert shop.when(command) == []
 
 
 def test_every_fact_with_a_consequence_is_listened_to() -> None:
-    assert {type(fact) for fact in (requested, captured, cancelled)} == set(REACTS_TO)
+    assert {type(fact) for fact in (requested, part, void, back, cancelled, lapsed)} == set(REACTS_TO)

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from commands.handler import Done, Handler
-from commands.product import ChangePrice
 from commands.rejections import StockWouldGoNegative
 from commands.stock import ReceiveStock
+from commands.variant import ChangePrice
 from events.product import PriceChanged
 from events.stock import StockAdjusted
 from events.store import AppendRefused, Conflict, StoreBusy, Unacknowledged

@@ -9,9 +9,10 @@ from commands.checkout import PlaceOrder
 from commands.handler import Done, Handler, Once
 from commands.location import OpenLocation
 from commands.order import orders
-from commands.product import ChangePrice, products
+from commands.product import products
 from commands.rejections import NotFound, PriceMoved, StockWouldGoNegative, VersionMismatch
 from commands.stock import ReceiveStock
+from commands.variant import ChangePrice
 from events.product import PriceChanged
 from events.stock import StockAdjusted, StockReceived
 from events.store import Conflict, StoreBusy

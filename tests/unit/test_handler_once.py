@@ -9,7 +9,8 @@ import pytest
 from commands.cart import AddToCart
 from commands.checkout import PlaceOrder
 from commands.handler import Done, Handler, KeyInFlight, KeyReused, Once
-from commands.order import PayOrder, orders
+from commands.order import orders
+from commands.payment import PayOrder
 from commands.product import PublishProduct
 from commands.rejections import CartIsEmpty, InvalidTransition, OutOfStock, VersionMismatch
 from commands.stock import AdjustStock, ReceiveStock, stocks

@@ -13,7 +13,8 @@ from commands.handler import Handler
 from commands.product import products
 from commands.stock import AdjustStock, stocks
 from events import Event
-from events.order import OrderPlaced, PaymentCaptured, PaymentRequested
+from events.order import OrderPlaced
+from events.payment import PaymentCaptured, PaymentRequested
 from events.product import ProductCreated
 from events.store import Append, Appended, StoreBusy, Unacknowledged
 from events.user import UserRegistered

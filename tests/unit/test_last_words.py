@@ -4,7 +4,7 @@ import pytest
 
 from commands.cart import Cart, CartLine, evolve
 from commands.handler import Handler, Once
-from commands.order import CompleteOrder
+from commands.order_life import CompleteOrder
 from commands.rejections import Rejected
 from events import BEGINS_ANEW, EVENT_TYPES, LAST_WORDS, STREAM_KINDS
 from events.cart import CartCheckedOut, CartCleared, CartClosed, CartEvent
@@ -13,6 +13,7 @@ from events.values import CartId, ProductId, Sku
 from infrastructure.memory_store import MemoryEventStore
 from tests.unit.pasts import CART, ORDER, paid, placed, shipped
 
+LINES = {Sku("A"): CartLine(ProductId("prd_a"), 3)}
 OTHER = CartId("cart_other")
 EMPTY: dict[type, tuple[CartEvent, Cart]] = {
     CartCheckedOut: (CartCheckedOut(CART, ORDER), Cart(opened=True)),
@@ -22,7 +23,9 @@ EMPTY: dict[type, tuple[CartEvent, Cart]] = {
 
 
 @pytest.mark.parametrize("kind", sorted(BEGINS_ANEW, key=str), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("before", [Cart(), Cart(True), Cart(True, {Sku("A"): CartLine(ProductId("prd_a"), 3)})])
+@pytest.mark.parametrize(
+    "before", [Cart(), Cart(True), Cart(True, {Sku("A"): CartLine(ProductId("prd_a"), 3)}, coupon="X")]
+)
 def test_a_stream_that_begins_anew_does_not_know_what_was(kind: type, before: Cart) -> None:
     event, after = EMPTY[kind]
     assert evolve(before, event) == after

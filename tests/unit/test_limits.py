@@ -4,21 +4,17 @@ import pytest
 
 from commands.cart import MAX_LINES, MAX_QUANTITY, AddToCart, ChangeCartLine
 from commands.checkout import PlaceOrder, RecordSale
-from commands.order import (
-    MAX_PAYMENT_ATTEMPTS,
-    CancelOrder,
-    CompleteOrder,
-    PaymentState,
-    PayOrder,
-    RecordRefund,
-    ShipOrder,
-    orders,
-)
+from commands.money import PaymentState
+from commands.order import orders
+from commands.order_life import CancelOrder, CompleteOrder, ShipOrder
+from commands.payment import MAX_PAYMENT_ATTEMPTS, PayOrder
 from commands.rejections import InvalidTransition, LimitExceeded, NotForSale, Rejected
+from commands.settlement import RecordRefund
 from commands.stock import MAX_UNITS, AdjustStock, ReceiveStock, Stock, StockCommand, stocks
 from events import Event
 from events.cart import CartLineAdded, CartOpened
-from events.order import OrderPaid, OrderPlaced, PaymentDeclined, PaymentRefunded, PaymentRequested
+from events.order import OrderPaid, OrderPlaced
+from events.payment import PaymentDeclined, PaymentRefunded, PaymentRequested
 from events.product import ProductArchived
 from events.stock import StockAdjusted, StockCommitted, StockReceived, StockReserved
 from events.values import DEFAULT_LOCATION, PaymentId, Sku

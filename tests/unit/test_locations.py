@@ -3,9 +3,11 @@
 import pytest
 
 from commands.checkout import PlaceOrder
-from commands.location import MAX_LOCATIONS, OpenLocation, all_locations
-from commands.order import CancelOrder, LapseOrder, PayOrder, RecordCapture, ShipOrder
-from commands.rejections import LimitExceeded, NotFound, OutOfStock
+from commands.location import MAX_LOCATIONS, BeginClosing, EndClosing, Locations, OpenLocation, all_locations
+from commands.order_life import CancelOrder, LapseOrder, ShipOrder
+from commands.payment import PayOrder
+from commands.rejections import LimitExceeded, LocationInUse, NotFound, OutOfStock
+from commands.settlement import RecordCapture
 from commands.stock import (
     MAX_UNITS,
     AdjustStock,
@@ -16,7 +18,7 @@ from commands.stock import (
     TransferStock,
     stocks,
 )
-from events.location import LocationOpened
+from events.location import LocationClosed, LocationClosing, LocationOpened
 from events.order import OrderPlaced, Reservation
 from events.stock import (
     StockAdjusted,
@@ -63,6 +65,52 @@ def test_a_location_is_opened_once_and_the_default_one_is_always_there() -> None
 def test_there_is_a_limited_number_of_locations() -> None:
     with refused(LimitExceeded, limit=MAX_LOCATIONS):
         given().when(*(OpenLocation(f"shelf-{n}") for n in range(MAX_LOCATIONS)))
+
+
+def test_a_location_is_closed_once_it_was_found_empty_and_can_be_opened_again() -> None:
+    shop = given(LocationOpened("attic"))
+    assert shop.when(BeginClosing("attic"), BeginClosing("attic")) == [LocationClosing("attic")]
+    assert shop(all_locations) == Locations(("attic",), closing=("attic",))
+    assert shop.when(EndClosing("attic", 0), EndClosing("attic", 0)) == [LocationClosed("attic")]
+    assert shop(all_locations) == Locations(closed=("attic",))
+    assert shop.when(BeginClosing("attic")) == []
+    assert shop.when(OpenLocation("attic")) == [LocationOpened("attic")]
+    assert shop(all_locations) == Locations(("attic",))
+
+
+def test_a_location_where_something_was_found_is_open_again() -> None:
+    shop = given(LocationOpened("attic"), LocationClosing("attic"))
+    assert shop.when(EndClosing("attic", 1), EndClosing("attic", 0)) == [LocationOpened("attic")]
+    assert shop(all_locations) == Locations(("attic",))
+    shop.when(BeginClosing("attic"))
+    assert shop.when(OpenLocation("attic"), EndClosing("attic", 0)) == [LocationOpened("attic")]
+
+
+def test_the_default_location_and_one_that_never_was_are_not_closed() -> None:
+    with refused(LocationInUse, location="main"):
+        given().when(BeginClosing("main"))
+    with refused(NotFound, kind="stock location", id="nowhere"):
+        given().when(BeginClosing("nowhere"))
+
+
+def test_nothing_is_brought_to_a_location_that_is_being_closed_but_what_is_there_can_leave() -> None:
+    for command in (
+        ReceiveStock(SMALL, 1, location="attic"),
+        AdjustStock(SMALL, 1, "found", "attic"),
+        TransferStock(SMALL, 1, "main", "attic"),
+    ):
+        with refused(LocationInUse, location="attic"):
+            given(*stocked, *attic, LocationClosing("attic")).when(command)
+    shop = given(*stocked, *attic, LocationClosing("attic"), one_here, *filled_cart)
+    assert len(shop.when(TransferStock(SMALL, 1, "attic", "main"), AdjustStock(SMALL, -1, "lost", "attic"))) == 3
+    shop.when(ORDERING, CancelOrder(ORDER, "why"))
+    assert shop(THERE) == Stock(3)
+
+
+def test_a_closed_location_is_as_if_it_had_never_been() -> None:
+    for command in (ReceiveStock(SMALL, 1, location="attic"), TransferStock(SMALL, 1, "main", "attic")):
+        with refused(NotFound, kind="stock location", id="attic"):
+            given(*stocked, LocationOpened("attic"), LocationClosed("attic")).when(command)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ import pytest
 from infrastructure import near_cache
 from infrastructure.near_cache import NearAnswer, NearCache, Target
 from infrastructure.positions import Positions
+from infrastructure.vault import Vault
 from infrastructure.wakeups import _heard, change_payload
 
 MUG, LIST = ("/v1/products/mug", b""), ("/v1/products", b"limit=2")
 
 
-def answer(kind: str = "product", identity: str = "mug", position: int = 10, body: bytes = b"{}") -> NearAnswer:
-    return NearAnswer(kind, identity, "/r", position, ("product",), b'"1"', [], body)
+def answer(
+    kind: str = "product", identity: str = "mug", position: int = 10, body: bytes = b"{}", generation: int = 0
+) -> NearAnswer:
+    return NearAnswer(kind, identity, "/r", position, generation, ("product",), b'"1"', [], body)
 
 
 def listening(position: int = 10, room: int = 1_000_000) -> NearCache:
@@ -106,10 +109,22 @@ async def test_nothing_outlives_its_time() -> None:
 async def test_news_arrive_as_they_were_sent() -> None:
     near, positions = listening(), Positions()
     near.keep(MUG, answer(), 9)
-    _heard(positions, near, change_payload("product", 11, ["jug"]))
-    _heard(positions, near, "product,sale 11")
+    _heard(positions, near, Vault(), change_payload("product", 11, ["jug"]))
+    _heard(positions, near, Vault(), "product,sale 11")
     assert near.find(MUG, 11) is not None
-    _heard(positions, near, change_payload("product", 12, ["jug", "mug"]))
+    _heard(positions, near, Vault(), change_payload("product", 12, ["jug", "mug"]))
     assert near.find(MUG) is None
     assert positions["sale"] == near.heard(["product"]) == 11
     assert change_payload("product", 13, ["prd_" + "x" * 26] * 1_000) == "!product 13"
+
+
+async def test_a_new_generation_makes_everything_void_and_what_is_on_its_way() -> None:
+    near, positions = listening(), Positions()
+    near.keep(MUG, answer(), 9)
+    _heard(positions, near, Vault(), "* 4")
+    assert near.find(MUG) is None
+    near.keep(MUG, answer(), 9)  # its rows were read before
+    assert near.find(MUG) is None
+    near.keep(MUG, answer(generation=4), 9)
+    _heard(positions, near, Vault(), "* 4")
+    assert near.find(MUG) is not None

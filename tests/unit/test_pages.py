@@ -1,12 +1,12 @@
 """Pages of the book are read ahead, used if they are the ones asked for next, and else thrown away."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from events.stock import StockReceived
 from events.values import Sku
+from infrastructure.event_store import Page
 from infrastructure.pages import Pages
 from tests.unit.test_projections import recorded
 
@@ -23,10 +23,7 @@ class Book:
         self.open.set()
         self.cancelled = 0
 
-    async def head(self) -> int:
-        return len(self.facts)
-
-    async def read_page(self, after: int, *, limit: int, but: frozenset[str]) -> Any:
+    async def read_page(self, after: int, *, limit: int, but: frozenset[str]) -> Page:
         self.asked.append(after)
         try:
             await self.open.wait()
@@ -35,7 +32,8 @@ class Book:
             raise
         if after == 8:
             raise OSError("gone")
-        return self.facts[after : after + limit]
+        facts = self.facts[after : after + limit]
+        return Page(facts, after + len(facts), full=len(facts) == limit)
 
 
 @pytest.fixture
@@ -43,8 +41,8 @@ async def book() -> Book:
     return Book()
 
 
-def paged(book: Any, page_facts: int = 4) -> Pages[Any]:
-    return Pages(book, book.read_page, page_facts)
+def paged(book: Book, page_facts: int = 4) -> Pages:
+    return Pages(book, page_facts)
 
 
 async def test_the_page_behind_is_read_meanwhile_and_only_once(book: Book) -> None:
@@ -75,9 +73,9 @@ async def test_a_page_at_the_end_is_short_and_nothing_is_read_behind_it(book: Bo
         last = await pages.after(7, NOTHING)
         assert (len(last.facts), last.end, last.full) == (3, 10, False)
         beyond = await pages.after(10, NOTHING)
-        assert (beyond.facts, beyond.end, beyond.full) == ((), 10, False)
+        assert (beyond.facts, beyond.end, beyond.full) == ([], 10, False)
         await asyncio.sleep(0.01)
-    assert book.asked == [7]
+    assert book.asked == [7, 10]
 
 
 async def test_an_error_of_the_page_behind_is_that_page_s_and_does_not_last(book: Book) -> None:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from commands.pricing import MAX_SCHEDULES, CancelPriceSchedule, KeepPriceSchedule, SchedulePrice
-from commands.product import ChangePrice
 from commands.rejections import LimitExceeded, NotFound, ScheduleOverlaps
+from commands.variant import ChangePrice
 from events.product import (
     PriceChanged,
     PriceScheduleCancelled,

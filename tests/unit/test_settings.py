@@ -8,12 +8,14 @@ import pytest
 
 from infrastructure import settings
 from infrastructure.settings import Mode, Settings, SettingsRefused
+from tests.keys import MASTER_KEY
 
 PROJECT = Path(__file__).parents[2]
 ENOUGH = {
     "DATABASE_URL": "postgresql://db/daybook",
     "REDIS_URL": "redis://cache",
     "SECRET_KEY": "k" * settings.SECRET_KEY_CHARACTERS_MIN,
+    "MASTER_KEY": MASTER_KEY,
 }
 
 
@@ -27,7 +29,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_production_refuses_to_start_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", ENOUGH["REDIS_URL"])
-    with pytest.raises(SettingsRefused, match="DATABASE_URL, SECRET_KEY must be set"):
+    with pytest.raises(SettingsRefused, match="DATABASE_URL, SECRET_KEY, MASTER_KEY must be set"):
         settings.load()
 
 
@@ -37,6 +39,29 @@ def test_production_starts_when_everything_is_set(monkeypatch: pytest.MonkeyPatc
     loaded = settings.load()
     assert loaded.mode is Mode.PRODUCTION
     assert loaded.signing_key() == ENOUGH["SECRET_KEY"]
+
+
+def test_webhook_secrets_are_made_in_development_and_named_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = settings.load(development=True)
+    assert made.webhook_secrets() == settings.load(development=True).webhook_secrets()
+    assert made.webhook_secrets()[0].startswith("whsec_")
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    assert settings.load().webhook_secrets() == []
+    new, old = "whsec_bmV3IGFuZCBmcmVzaCBhbmQgbG9uZyBlbm91Z2g=", "b2xkIGJ1dCBzdGlsbCBnb29kIGFuZCBsb25nIHRvbw=="
+    monkeypatch.setenv("DAYBOOK_WEBHOOK_SECRET", f"{new}, {old}")
+    assert settings.load().webhook_secrets() == [new, old]
+    for bad in ("whsec_c2hvcnQ=", "not base64!", f"{new},{new[:-9]}"):
+        monkeypatch.setenv("DAYBOOK_WEBHOOK_SECRET", bad)
+        with pytest.raises(SettingsRefused, match="DAYBOOK_WEBHOOK_SECRET") as refused:
+            settings.load()
+        assert bad not in str(refused.value)
+
+
+def test_the_gateway_sends_webhooks_to_where_the_shop_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load(development=True).webhook_url() == "http://127.0.0.1:8000/v1/payments/webhooks/sandbox"
+    monkeypatch.setenv("DAYBOOK_PUBLIC_URL", "https://shop.example")
+    assert settings.load(development=True).webhook_url() == "https://shop.example/v1/payments/webhooks/sandbox"
 
 
 def test_a_short_secret_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +89,7 @@ def test_development_makes_its_secret_once_and_keeps_it_private() -> None:
 def test_development_makes_its_sealing_key_once_and_keeps_it_private() -> None:
     first = settings.load(development=True)
     seed, kept = first.sealing_seed(), first.data_dir / "sealing_key"
-    assert seed == settings.load(development=True).sealing_seed() == settings.sealing_key(kept.read_text())
+    assert seed == settings.load(development=True).sealing_seed() == settings.key_bytes(kept.read_text())
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     kept.write_text("no key")
     with pytest.raises(SettingsRefused, match="sealing_key: must be 32 bytes in base64"):
@@ -94,7 +119,7 @@ def test_retired_sealing_keys_stand_between_commas(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     one, other = "A" * 43 + "=", "B" * 42 + "A="
     monkeypatch.setenv("DAYBOOK_RETIRED_SEALING_KEYS", f"{one}, {other},")
-    assert settings.load().retired_public_keys() == [settings.sealing_key(one), settings.sealing_key(other)]
+    assert settings.load().retired_public_keys() == [settings.key_bytes(one), settings.key_bytes(other)]
 
 
 def test_a_direct_url_goes_with_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,5 +149,5 @@ def test_the_example_lists_every_setting_and_nothing_else() -> None:
 
 
 def _variables() -> set[str]:
-    own = {"database_url", "database_direct_url", "redis_url", "secret_key", "sealing_key"}
+    own = {"database_url", "database_direct_url", "redis_url", "secret_key", "master_key", "sealing_key"}
     return {name.upper() if name in own else f"DAYBOOK_{name.upper()}" for name in Settings.model_fields}

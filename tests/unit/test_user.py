@@ -3,8 +3,19 @@
 import pytest
 
 from commands.rejections import NotFound
-from commands.user import CUSTOMER, STAFF, GrantRole, RegisterUser, RevokeRole, users
-from events.user import RoleGranted, RoleRevoked
+from commands.user import (
+    CUSTOMER,
+    STAFF,
+    ChangeEmail,
+    GrantRole,
+    RegisterUser,
+    ReinstateUser,
+    RevokeRole,
+    SuspendUser,
+    VerifyEmail,
+    users,
+)
+from events.user import EmailVerified, RoleGranted, RoleRevoked, UserReinstated, UserSuspended
 from tests.unit.pasts import ANN, registered
 from tests.unit.shop import given, refused
 
@@ -31,3 +42,21 @@ def test_roles_are_granted_and_revoked() -> None:
 def test_an_account_that_does_not_exist_has_no_roles(command: GrantRole | RevokeRole) -> None:
     with refused(NotFound, kind="user", id=ANN):
         given().when(command)
+
+
+def test_a_new_address_is_not_verified_until_a_letter_to_it_is_answered() -> None:
+    shop = given(registered)
+    shop.when(VerifyEmail(ANN, "ann@example.org"))
+    assert shop(users(ANN)).verified
+    shop.when(ChangeEmail(ANN, "anne@example.org"))
+    assert not shop(users(ANN)).verified
+    assert shop.when(VerifyEmail(ANN, "ann@example.org")) == []  # the answer to an older letter
+    assert shop.when(VerifyEmail(ANN, "anne@example.org")) == [EmailVerified(ANN, "anne@example.org")]
+
+
+def test_an_account_is_suspended_and_reinstated() -> None:
+    shop = given(registered)
+    assert shop.when(SuspendUser(ANN, "a chargeback")) == [UserSuspended(ANN, "a chargeback")]
+    assert shop(users(ANN)).suspended
+    assert shop.when(ReinstateUser(ANN)) == [UserReinstated(ANN)]
+    assert not shop(users(ANN)).suspended

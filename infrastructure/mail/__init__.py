@@ -1,0 +1,1 @@
+"""Mail to customers: what it says (`letters`), how it leaves the house (`post`), and when (`mailing`)."""

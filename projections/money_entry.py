@@ -1,0 +1,40 @@
+"""The till: an entry whenever money of an order came or went back."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from events.payment import PaymentCaptured, PaymentRefunded
+from events.store import Fact
+from projections.projection import Key, Projection
+
+
+class MoneyEntryRow(NamedTuple):
+    """Either `captured_minor` or `refunded_minor` is positive, the other one is 0."""
+
+    position: int
+    order_id: str
+    payment_id: str
+    currency: str
+    captured_minor: int
+    refunded_minor: int
+    at: datetime
+
+
+def evolve(row: MoneyEntryRow | None, fact: Fact[PaymentCaptured | PaymentRefunded], key: Key) -> MoneyEntryRow:
+    event = fact.event
+    amount = event.amount.amount
+    moved = (amount, 0) if isinstance(event, PaymentCaptured) else (0, amount)
+    return MoneyEntryRow(
+        fact.position, event.order_id, event.payment_id, event.amount.currency, *moved, fact.occurred_at
+    )
+
+
+money_entry = Projection(
+    "money_entry",
+    MoneyEntryRow,
+    ("position",),
+    (PaymentCaptured, PaymentRefunded),
+    lambda event: [()],
+    evolve,
+    journal=True,
+)

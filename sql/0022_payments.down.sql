@@ -1,0 +1,1 @@
+ALTER TABLE order_summary DROP captured_minor, DROP refunded_minor, DROP payments;

@@ -1,0 +1,2 @@
+ALTER TABLE user_account DROP verified, DROP suspended;
+DROP TABLE mail_requests, mailed_tokens, signing_keys, sessions;

@@ -1,0 +1,270 @@
+"""Sessions over HTTP: tokens that are exchanged, used twice, listed and revoked."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import jwt
+import pytest
+import pytest_asyncio
+
+from infrastructure.sessions import GRACE_S
+from infrastructure.settings import Settings
+from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, eventually, open_client
+
+Tokens = dict[str, Any]
+
+
+async def signed_in(client: ShopClient) -> tuple[Caller, Tokens]:
+    """Someone new, and what the login answered."""
+    caller = await client.sign_up()
+    return caller, await log_in(client, caller.email)
+
+
+async def log_in(client: ShopClient, email: str, password: str = PASSWORD) -> Tokens:
+    form = {"username": email, "password": password}
+    answer = await client.guest().request("POST", "/v1/auth/login", data=form, headers={"User-Agent": "tests/1"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    tokens: Tokens = answer.json()
+    return tokens
+
+
+async def refresh(client: ShopClient, token: str) -> Any:
+    return await client.guest().post("/v1/auth/refresh", {"refresh_token": token}, key="")
+
+
+def with_token(client: ShopClient, tokens: Tokens) -> Caller:
+    return Caller(client, tokens["access_token"])
+
+
+async def is_in(client: ShopClient, tokens: Tokens) -> bool:
+    return (await with_token(client, tokens).get("/v1/me")).status_code == 200
+
+
+async def later(client: ShopClient, session_id: str, seconds: float = GRACE_S + 1) -> None:
+    """As if so much time had passed since the session was used last."""
+    statement = "UPDATE sessions SET used_at = used_at - make_interval(secs => $2) WHERE session_id = $1"
+    await client.shop.pool.execute(statement, session_id, seconds)
+
+
+async def facts(client: ShopClient, session_id: str) -> list[str]:
+    admin = await client.admin()
+    return [fact["type"] for fact in (await admin.get(f"/v1/streams/session-{session_id}/events")).json()["data"]]
+
+
+async def test_a_refresh_token_is_exchanged_for_a_successor_and_a_fresh_access_token(shop_client: ShopClient) -> None:
+    _, first = await signed_in(shop_client)
+    answer = await refresh(shop_client, first["refresh_token"])
+    assert answer.status_code == 200, answer.text
+    second = answer.json()
+    assert second["refresh_token"] != first["refresh_token"]
+    assert second["session_id"] == first["session_id"]
+    assert await is_in(shop_client, second)
+    assert (await refresh(shop_client, second["refresh_token"])).status_code == 200
+    assert await facts(shop_client, first["session_id"]) == ["SignedIn"]
+
+
+async def test_no_token_and_no_hash_is_kept_where_it_could_be_used(shop_client: ShopClient) -> None:
+    _, tokens = await signed_in(shop_client)
+    secret = tokens["refresh_token"].split(".")[1]
+    row = await shop_client.shop.pool.fetchrow("SELECT * FROM sessions WHERE session_id = $1", tokens["session_id"])
+    assert secret not in repr(dict(row))
+    bodies = await shop_client.shop.pool.fetchval("SELECT string_agg(body::text, ' ') FROM facts")
+    assert tokens["session_id"] in bodies
+    assert secret not in bodies
+    assert row["token_hash"].hex() not in bodies
+
+
+async def test_a_lost_answer_is_given_again_for_a_moment(shop_client: ShopClient) -> None:
+    _, tokens = await signed_in(shop_client)
+    first = (await refresh(shop_client, tokens["refresh_token"])).json()
+    again = (await refresh(shop_client, tokens["refresh_token"])).json()
+    assert again["refresh_token"] == first["refresh_token"]
+    assert await is_in(shop_client, first)
+
+
+async def test_a_token_that_comes_again_later_ends_its_session(shop_client: ShopClient) -> None:
+    _, tokens = await signed_in(shop_client)
+    second = (await refresh(shop_client, tokens["refresh_token"])).json()
+    await later(shop_client, tokens["session_id"])
+    assert (await refresh(shop_client, tokens["refresh_token"])).json()["code"] == "invalid_refresh_token"
+    assert (await refresh(shop_client, second["refresh_token"])).status_code == 401
+    assert not await is_in(shop_client, second)
+    assert await facts(shop_client, tokens["session_id"]) == ["SignedIn", "RefreshReused", "SessionEnded"]
+
+
+async def test_a_token_from_before_the_last_ends_its_session_at_once(shop_client: ShopClient) -> None:
+    _, tokens = await signed_in(shop_client)
+    second = (await refresh(shop_client, tokens["refresh_token"])).json()
+    third = (await refresh(shop_client, second["refresh_token"])).json()
+    assert (await refresh(shop_client, tokens["refresh_token"])).status_code == 401
+    assert (await refresh(shop_client, third["refresh_token"])).status_code == 401
+
+
+async def test_a_made_up_token_ends_nothing(shop_client: ShopClient) -> None:
+    """Session ids are no secrets: whoever knows one must not be able to end it."""
+    _, tokens = await signed_in(shop_client)
+    for made_up in (
+        f"{tokens['session_id']}.{secrets.token_urlsafe(32)}.{secrets.token_urlsafe(16)}",
+        tokens["refresh_token"][:-1] + ("A" if tokens["refresh_token"][-1] != "A" else "B"),
+        tokens["session_id"],
+        "",
+        "\x00.\x00",
+        "ü.ü",
+    ):
+        assert (await refresh(shop_client, made_up)).status_code == 401, made_up
+    assert (await refresh(shop_client, tokens["refresh_token"])).status_code == 200
+
+
+async def test_of_two_hundred_who_exchange_one_token_all_get_the_same_successor(shop_client: ShopClient) -> None:
+    _, tokens = await signed_in(shop_client)
+    answers = await asyncio.gather(*(refresh(shop_client, tokens["refresh_token"]) for _ in range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    successors = {answer.json()["refresh_token"] for answer in answers}
+    assert len(successors) == 1
+    row = await shop_client.shop.pool.fetchrow(
+        "SELECT count(*) AS live FROM sessions WHERE session_id = $1 AND ended_at IS NULL", tokens["session_id"]
+    )
+    assert row["live"] == 1
+    assert (await refresh(shop_client, successors.pop())).status_code == 200
+
+
+async def test_two_generations_raced_leave_one_live_token_or_none(shop_client: ShopClient) -> None:
+    """Old and new token at once, again and again: never are there two that can still be exchanged."""
+    _, tokens = await signed_in(shop_client)
+    live = [tokens["refresh_token"]]
+    for _ in range(5):
+        answers = await asyncio.gather(*(refresh(shop_client, token) for token in live[-2:] for _ in range(20)))
+        live += {answer.json()["refresh_token"] for answer in answers if answer.status_code == 200} - set(live)
+    await later(shop_client, tokens["session_id"])
+    exchanged = [(await refresh(shop_client, token)).status_code for token in live]
+    assert exchanged.count(200) <= 1
+
+
+async def test_idle_and_old_sessions_are_over(shop_client: ShopClient) -> None:
+    _, idle = await signed_in(shop_client)
+    await later(shop_client, idle["session_id"], shop_client.shop.settings.session_idle_days * 86_400 + 60)
+    assert (await refresh(shop_client, idle["refresh_token"])).status_code == 401
+    _, old = await signed_in(shop_client)
+    await shop_client.shop.pool.execute(
+        "UPDATE sessions SET expires_at = now() - interval '1 s' WHERE session_id = $1", old["session_id"]
+    )
+    assert (await refresh(shop_client, old["refresh_token"])).status_code == 401
+
+
+async def test_logging_out_ends_the_session_and_its_access_token_at_once(shop_client: ShopClient) -> None:
+    caller, tokens = await signed_in(shop_client)
+    answer = await with_token(shop_client, tokens).post("/v1/auth/logout", key="")
+    assert answer.status_code == 200, answer.text
+    assert not await is_in(shop_client, tokens)
+    assert (await refresh(shop_client, tokens["refresh_token"])).status_code == 401
+    assert (await caller.get("/v1/me")).status_code == 200
+    assert await facts(shop_client, tokens["session_id"]) == ["SignedIn", "SessionEnded"]
+
+
+async def test_sessions_are_listed_and_one_of_them_is_ended(shop_client: ShopClient) -> None:
+    caller, tokens = await signed_in(shop_client)
+    listed = (await with_token(shop_client, tokens).get("/v1/auth/sessions")).json()["data"]
+    assert len(listed) == 2
+    assert [each["session_id"] for each in listed if each["current"]] == [tokens["session_id"]]
+    assert "tests/1" in {each["device"] for each in listed}
+    gone = await caller.request("DELETE", f"/v1/auth/sessions/{tokens['session_id']}")
+    assert gone.status_code == 200, gone.text
+    assert not await is_in(shop_client, tokens)
+    assert len((await caller.get("/v1/auth/sessions")).json()["data"]) == 1
+
+
+async def test_other_peoples_sessions_are_not_there(shop_client: ShopClient) -> None:
+    _, tokens = await signed_in(shop_client)
+    stranger = await shop_client.sign_up()
+    answer = await stranger.request("DELETE", f"/v1/auth/sessions/{tokens['session_id']}")
+    assert answer.status_code == 404
+    assert await is_in(shop_client, tokens)
+
+
+async def test_logging_out_everywhere_ends_every_session(shop_client: ShopClient) -> None:
+    caller, tokens = await signed_in(shop_client)
+    assert (await caller.post("/v1/auth/logout-all", key="")).status_code == 200
+    assert not await is_in(shop_client, tokens)
+    assert (await caller.get("/v1/me")).status_code == 401
+    assert (await refresh(shop_client, tokens["refresh_token"])).status_code == 401
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def elsewhere(settings: Settings, shop_client: ShopClient) -> AsyncIterator[ShopClient]:
+    """Another process of the same shop, as far as it can be had in this one."""
+    async with open_client(settings.model_copy(update={"workers_in_process": False})) as client:
+        yield client
+
+
+async def test_what_is_revoked_here_is_known_elsewhere_within_a_second(
+    shop_client: ShopClient, elsewhere: ShopClient
+) -> None:
+    _, tokens = await signed_in(shop_client)
+    assert await is_in(elsewhere, tokens)
+    await with_token(shop_client, tokens).post("/v1/auth/logout", key="")
+
+    async def told() -> bool:
+        return not await is_in(elsewhere, tokens)
+
+    async with asyncio.timeout(1.5):
+        await eventually(told)
+
+
+async def test_staff_are_not_let_in_by_who_cannot_tell_what_was_revoked(
+    elsewhere: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff, customer = await elsewhere.staff(), await elsewhere.customer()
+    assert (await staff.get("/v1/me")).status_code == 200
+    monkeypatch.setattr("infrastructure.sessions.DEAF_AFTER_S", -1.0)
+    assert (await staff.get("/v1/me")).status_code == 503
+    assert (await customer.get("/v1/me")).status_code == 200
+
+
+async def test_keys_change_without_logging_anyone_out(
+    shop_client: ShopClient, elsewhere: ShopClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, before = await signed_in(shop_client)
+    await shop_client.shop.sessions.rotate_keys()
+    for client in (shop_client, elsewhere):
+        await client.shop.sessions.ask()
+    keys = (await elsewhere.guest().get("/.well-known/jwks.json")).json()["keys"]
+    assert len(keys) == 2
+    monkeypatch.setattr("infrastructure.access_tokens.ANNOUNCED_S", 0)
+    _, after = await signed_in(shop_client)
+    kids = [jwt.get_unverified_header(tokens["access_token"])["kid"] for tokens in (before, after)]
+    assert kids == [key["kid"] for key in keys]
+    for client in (shop_client, elsewhere):
+        assert await is_in(client, before)
+        assert await is_in(client, after)
+    public = jwt.PyJWK(keys[1])
+    claims = jwt.decode(after["access_token"], public, ["EdDSA"], audience="daybook", issuer="daybook")
+    assert claims["sid"] == after["session_id"]
+
+
+async def test_the_wrong_password_is_written_down_but_not_every_time(shop_client: ShopClient) -> None:
+    caller = await shop_client.sign_up()
+    for _ in range(8):
+        form = {"username": caller.email, "password": "wrong"}
+        await shop_client.guest().request("POST", "/v1/auth/login", data=form)
+    admin = await shop_client.admin()
+    refused = (await admin.get(f"/v1/streams/refusals-{caller.user_id}/events")).json()["data"]
+    assert [fact["type"] for fact in refused] == ["SignInRefused"] * 5
+
+
+async def test_hashes_of_a_lower_cost_are_renewed_at_sign_in(shop_client: ShopClient) -> None:
+    caller = await shop_client.sign_up()
+    accounts = shop_client.shop.accounts
+    now = accounts._rounds
+    try:
+        accounts._rounds = now - 1
+        await accounts.set_password(caller.user_id, PASSWORD)
+    finally:
+        accounts._rounds = now
+    hashed = "SELECT password_hash FROM credentials WHERE user_id = $1"
+    assert (await shop_client.shop.pool.fetchval(hashed, caller.user_id)).startswith(f"$2b${now - 1:02}$")
+    await log_in(shop_client, caller.email)
+    assert (await shop_client.shop.pool.fetchval(hashed, caller.user_id)).startswith(f"$2b${now}$")
+    await log_in(shop_client, caller.email)

@@ -1,0 +1,95 @@
+"""What must hold between the streams of a shop, read from its bare facts: goods and money are neither made nor lost."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import reduce
+
+from commands.order import Order, orders
+from events import Event
+from events.order import OrderEvent, OrderPlaced, OrderReturned
+from events.paper import CreditNoteIssued, InvoiceIssued
+from events.payment import PaymentCaptured, PaymentRefunded
+from events.stock import StockAdjusted, StockCommitted, StockEvent, StockReceived, StockReturned, StockWrittenOff
+from projections.stock_level import moved
+
+
+def broken_laws(facts: Iterable[Event]) -> list[str]:
+    """Each law that does not hold, with its figures; none, ever."""
+    known = list(facts)
+    return [*_goods(known), *_parcels(known), *_papers(known)]
+
+
+def _goods(facts: list[Event]) -> Iterator[str]:
+    """Units in = on hand + sold - returned + written off, of each SKU."""
+    came, sold, returned, written_off, on_hand = (Counter[str]() for _ in range(5))
+    for fact in facts:
+        if isinstance(fact, StockEvent):
+            on_hand[fact.sku] += moved(fact)[0]
+        match fact:
+            case StockReceived(sku, quantity):
+                came[sku] += quantity
+            case StockAdjusted(sku, delta):
+                came[sku] += delta
+            case StockCommitted(sku, _, quantity):
+                sold[sku] += quantity
+            case StockReturned(sku, _, quantity):
+                returned[sku] += quantity
+            case StockWrittenOff(sku, _, quantity):
+                written_off[sku] += quantity
+    for each in came:
+        figures = came[each], on_hand[each], sold[each], returned[each], written_off[each]
+        if figures[0] != figures[1] + figures[2] - figures[3] + figures[4]:
+            yield f"{each}: in, on hand, sold, returned, written off are {figures}"
+
+
+def _parcels(facts: list[Event]) -> Iterator[str]:
+    """What the orders say was sent and came back, the stock says too."""
+    sold, returned = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for fact in facts:
+        match fact:
+            case StockCommitted(sku, order_id, quantity):
+                sold[order_id, sku] += quantity
+            case StockReturned(sku, order_id, quantity):
+                returned[order_id, sku] += quantity
+    for each, order in _orders(facts).items():
+        for article, ordered in order.quantities.items():
+            sent = ordered - order.unsent(article) if order.parcels else 0
+            if (sent, order.returned.get(article, 0)) != (sold[each, article], returned[each, article]):
+                yield f"{each}: {article} was sent and returned otherwise than the stock says"
+
+
+def _papers(facts: list[Event]) -> Iterator[str]:
+    """An invoice is what the order costs, and less its credit notes it is the money that is here: the revenue."""
+    known, credited, held = _orders(facts), Counter[str](), Counter[str]()
+    invoiced: dict[str, int] = {}
+    for fact in facts:
+        match fact:
+            case InvoiceIssued(order_id=order_id, total=total):
+                if order_id in invoiced:
+                    yield f"{order_id} has two invoices"
+                invoiced[order_id] = total.amount
+            case CreditNoteIssued(order_id=order_id, amount=amount):
+                credited[order_id] += amount.amount
+            case PaymentCaptured(order_id=order_id, amount=amount):
+                held[order_id] += amount.amount
+            case PaymentRefunded(order_id=order_id, amount=amount):
+                held[order_id] -= amount.amount
+            case OrderReturned(order_id, _, units):
+                worth = sum(each.worth.amount for each in units)
+                if not 0 <= worth <= known[order_id].total.amount:
+                    yield f"{order_id}: goods worth {worth} came back"
+    for each, invoice in invoiced.items():
+        cost = known[each].total.amount
+        if invoice != cost:
+            yield f"{each} costs {cost}, and its invoice says {invoice}"
+        if invoice - credited[each] != min(held[each], invoice):
+            yield f"{each}: invoice {invoice}, credit {credited[each]}, money {held[each]}"
+
+
+def _orders(facts: list[Event]) -> dict[str, Order]:
+    by_order: dict[str, list[OrderEvent]] = {}
+    for fact in facts:
+        if isinstance(fact, OrderEvent) and (fact.order_id in by_order or isinstance(fact, OrderPlaced)):
+            by_order.setdefault(fact.order_id, []).append(fact)
+    fold = orders("").fold
+    return {order_id: reduce(fold.evolve, lives, fold.initial) for order_id, lives in by_order.items()}
