@@ -20,6 +20,9 @@ from infrastructure.settings import Settings
 DRAIN_S = 20
 """How long requests under way may take to finish when the service is asked to stop."""
 STREAMS_END_S = 2
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept. Longer than proxies and clients keep theirs (nginx and AWS: 60), so that it is they
+who hang up: who is hung up on in the moment of asking cannot know whether it was heard."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 OnReady = Callable[[Shop], Awaitable[None]]
@@ -112,5 +115,6 @@ def server_for(settings: Settings, shop: Shop) -> Server:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     return Server(config, shop)
