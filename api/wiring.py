@@ -48,6 +48,7 @@ from infrastructure.snapshots import Snapshots
 from infrastructure.tail import Tail
 from infrastructure.tracing import TracedEventStore, Tracing, open_tracing
 from infrastructure.vault import Vault
+from infrastructure.waiting import await_database
 from infrastructure.wakeups import listen
 from infrastructure.watch import Watch
 from projections import PROJECTIONS
@@ -91,17 +92,24 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    settings: Settings, *, workers: bool = False, gateway: Gateway | None = None, tracing: Tracing | None = None
+    settings: Settings,
+    *,
+    workers: bool = False,
+    gateway: Gateway | None = None,
+    tracing: Tracing | None = None,
+    patience_s: float = 0,
 ) -> AsyncIterator[Shop]:
     """Connect to everything, check the schema, and with `workers` run the projections and policies in this process.
 
-    Leaving stops the workers, then drains the committer. Raises infrastructure.settings.SettingsRefused,
+    A database that is not up yet is waited for, `patience_s` seconds. Leaving stops the workers, then drains the
+    committer. Raises infrastructure.settings.SettingsRefused,
     infrastructure.migrations.WrongRevision, infrastructure.search_language.LanguageRefused,
     infrastructure.embedded.Unavailable, or OSError when the database cannot be reached.
     """
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(open_servers(*urls_of(settings), settings.data_dir))
         direct_url = direct(settings, servers.database_url)
+        await await_database(direct_url, patience_s)
         if settings.development:
             await migrations.upgrade(direct_url)
             await search_language.speak(direct_url, settings.search_language)

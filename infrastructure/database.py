@@ -64,7 +64,7 @@ NO_SESSION = (
 )
 # The connection is lost, or was never had: on another one the same statement may well succeed. Of those that
 # an operator's hand ends, a cancelled statement is not meant.
-_GONE = (
+GONE = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -76,7 +76,7 @@ _GONE = (
     asyncpg.InternalClientError,
 )
 # There is no room just now, as when everyone comes back at once.
-_FULL = (asyncpg.InsufficientResourcesError,)
+FULL = (asyncpg.InsufficientResourcesError,)
 # A server that was the primary and is not any more.
 _STALE = (asyncpg.ReadOnlySQLTransactionError,)
 
@@ -165,7 +165,7 @@ class Pool:
         try:
             async with self._connections.acquire() as connection:
                 yield connection
-        except (*_GONE, *_STALE):
+        except (*GONE, *_STALE):
             await self._renew(generation)
             raise
 
@@ -177,10 +177,10 @@ class Pool:
             generation = self._generation
             try:
                 return await ask()
-            except (*_GONE, *_FULL) as error:
+            except (*GONE, *FULL) as error:
                 if isinstance(error, ValueError) or self._connections.is_closing():
                     raise  # ValueError: a certificate or a setting is wrong, and will be the next time
-                if isinstance(error, _GONE):
+                if isinstance(error, GONE):
                     await self._renew(generation)
                 pause_s *= 0.5 + random.random()
                 if loop.time() + pause_s >= end:

@@ -3,13 +3,16 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
 
 REDACTED = "[redacted]"
+QUIET_S = 60.0
+SAID_MAX = 1_000
 
 # Names that hold secrets, wherever they stand in a key: `password`, `new_password`, `x-cart-token`, `database_url`.
 _SECRET_NAME = re.compile(
@@ -45,7 +48,11 @@ def configure(level: str = "info", style: Literal["auto", "json", "console"] = "
     )
     # Our own lines go straight to stderr: through the standard library, each would cost twice as much.
     structlog.configure(
-        processors=[*(each for each in shared if not isinstance(each, structlog.stdlib.ExtraAdder)), *rendered],
+        processors=[
+            Repeated(),
+            *(each for each in shared if not isinstance(each, structlog.stdlib.ExtraAdder)),
+            *rendered,
+        ],
         logger_factory=_Lines,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         cache_logger_on_first_use=False,
@@ -66,7 +73,31 @@ def configure(level: str = "info", style: Literal["auto", "json", "console"] = "
     # Alembic tells of every plugin that it loads; what the service does it says itself, in one line each.
     for chatty in ("alembic", "httpx", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # While the database is away asyncpg's pool shows a traceback for each try; whoever asks it says so in a line.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     logging.captureWarnings(True)
+
+
+class Repeated:
+    """A warning that says the same again is counted for `QUIET_S`, not written: while the database is away, every part
+    of the service notices it many times a second. The next line that is written has the count as `repeated`."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._said: dict[tuple[str, ...], tuple[float, int]] = {}
+
+    def __call__(self, _: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if level != "warning" or event.get("exc_info"):
+            return event
+        if len(self._said) >= SAID_MAX:
+            self._said.clear()
+        said, now = tuple(f"{name}={value}" for name, value in event.items()), self._now()
+        at, repeated = self._said.get(said, (-QUIET_S, 0))
+        if now - at < QUIET_S:
+            self._said[said] = at, repeated + 1
+            raise structlog.DropEvent
+        self._said[said] = now, 0
+        return {**event, "repeated": repeated} if repeated else event
 
 
 class _Lines:

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
     database_patience_seconds: Annotated[float, Field(ge=0, le=60)] = 5
+    start_patience_seconds: Annotated[float, Field(ge=0, le=3_600)] = 60
     idempotency_key_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     feed_listeners: Annotated[int, Field(ge=0)] = 10_000
     request_body_limit_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576

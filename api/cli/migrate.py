@@ -83,7 +83,11 @@ async def _current(url: str) -> str | None:
 
 
 def _moved(move: Callable[[str], Awaitable[None]]) -> tuple[str, str]:
+    from infrastructure.waiting import await_database
+
     async def moved(url: str) -> tuple[str, str]:
+        # A migration is often what is started first, along with the database.
+        await await_database(url, tool_settings().start_patience_seconds)
         before = await _current(url)
         await move(url)
         return before or "nothing", await _current(url) or "nothing"

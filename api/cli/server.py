@@ -39,7 +39,7 @@ def serve_alone(settings: Settings, listener: socket.socket, on_ready: OnReady) 
 
 async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady) -> None:
     with contextlib.suppress(asyncio.CancelledError), stopped_by_signals() as stopped:
-        async with open_shop(settings, workers=settings.workers_in_process) as shop:
+        async with open_shop(settings, workers=settings.workers_in_process, patience_s=settings.start_patience_seconds) as shop:
             await on_ready(shop)
             allow_connections(settings.feed_listeners)
             server = server_for(settings, shop)

@@ -33,7 +33,7 @@ async def _work(settings: Settings, metrics_port: int | None) -> None:
 
     logger = structlog.get_logger("daybook.worker")
     with contextlib.suppress(asyncio.CancelledError), stopped_by_signals():
-        async with open_shop(settings, workers=True) as shop:
+        async with open_shop(settings, workers=True, patience_s=settings.start_patience_seconds) as shop:
             told = contextlib.nullcontext() if metrics_port is None else shop.metrics.told(settings.host, metrics_port)
             with told, rarely_collected():
                 logger.info("working", mode=settings.mode.value)

@@ -250,6 +250,9 @@ def test_an_administrator_can_be_made_once(tool: Tool, monkeypatch: pytest.Monke
     assert json.loads(tool("events", "tail", "--json").splitlines()[-1])["data"]["role"] == "staff"
 
 
+SERVICES = (["migrate"], ["serve", "--port", "0"], ["worker"])
+
+
 def test_a_database_that_is_away_is_named_without_its_password(
     tool: Tool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,10 +260,13 @@ def test_a_database_that_is_away_is_named_without_its_password(
         nobody_listens.bind(("127.0.0.1", 0))
         port = nobody_listens.getsockname()[1]
         monkeypatch.setenv("DATABASE_URL", f"postgresql://clerk:hidden@127.0.0.1:{port}/books")
-        for command in (["projections", "status"], ["migrate"], ["serve", "--port", "0"], ["worker"]):
+        monkeypatch.setenv("DAYBOOK_START_PATIENCE_SECONDS", "0.1")
+        for command, waits in ((["projections", "status"], False), *((each, True) for each in SERVICES)):
             assert call(command) == ExitCode.UNAVAILABLE
             said = capsys.readouterr().err
-            assert said.startswith(f"daybook: the database books at 127.0.0.1:{port} cannot be used: "), said
+            *before, last = said.splitlines()
+            assert last.startswith(f"daybook: the database books at 127.0.0.1:{port} cannot be used: "), said
+            assert ["waiting_for_database" in line for line in before] == [True] * waits, said
             assert "hidden" not in said
 
 

@@ -42,3 +42,35 @@ def test_a_terminal_gets_readable_lines(capsys: pytest.CaptureFixture[str]) -> N
     assert "hello" in written
     assert not written.startswith("{")
     assert "hunter2" not in written
+
+
+def test_a_warning_that_says_the_same_again_is_counted_for_a_minute() -> None:
+    now = 0.0
+    repeated = log.Repeated(lambda: now)
+
+    def written(level: str = "warning", **event: object) -> object:
+        try:
+            return repeated(None, level, event)
+        except structlog.DropEvent:
+            return None
+
+    assert written(event="away", error="refused") == {"event": "away", "error": "refused"}
+    assert written(event="away", error="refused") is None
+    assert written(event="away", error="starting up") is not None
+    assert all(written("info", event="request") and written("error", event="broken") for _ in range(2))
+    assert all(written(event="failed", exc_info=True) for _ in range(2)), "each traceback may be another"
+    now = log.QUIET_S - 1
+    assert written(event="away", error="refused") is None
+    now = log.QUIET_S
+    assert written(event="away", error="refused") == {"event": "away", "error": "refused", "repeated": 2}
+    now += log.QUIET_S
+    assert written(event="away", error="refused") == {"event": "away", "error": "refused"}
+
+
+def test_repeated_warnings_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "json")
+    for request in range(3):
+        with structlog.contextvars.bound_contextvars(request_id=f"req_{request}"):
+            structlog.get_logger("daybook").warning("read_again", error="refused")
+    [line] = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["event"], line["request_id"]) == ("read_again", "req_0")
