@@ -16,7 +16,8 @@ from api.warm import Warm
 from api.watching import Watching
 from api.wiring import Shop, open_shop
 from infrastructure.near_cache import COMPRESSED_FROM_BYTES
-from infrastructure.settings import Settings, listed
+from infrastructure.setting_forms import listed
+from infrastructure.settings import Settings
 
 VERSION = "0.1.0"
 STREAMED = frozenset({"/v1/products/import"})

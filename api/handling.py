@@ -124,7 +124,7 @@ class Handling:
             {
                 "version": fact.originator_version,
                 "type": fact.topic,
-                "at": fact.recorded_at.isoformat(),
+                "at": fact.recorded_at,
                 "actor": decode_metadata(fact.metadata).actor,
             }
             for fact in missed

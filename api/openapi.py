@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 
-from api.problems import CATALOG
+from api.problem_catalog import CATALOG
 
 
 class FieldError(BaseModel):

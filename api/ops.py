@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from pydantic_core import to_json
 
-from api.problems import CATALOG, Problem
+from api.problem_catalog import CATALOG
+from api.problems import Problem
 from api.wiring import Shop
 from infrastructure.book_metrics import BookMetrics
 from infrastructure.database import UNREACHABLE
@@ -45,7 +46,7 @@ async def ready(request: Request) -> Response:
         "head": head,
         "projections": [_told_to_anyone(state) for state in states],
     }
-    return JSONResponse(jsonable_encoder(body))
+    return Response(to_json(body), media_type="application/json")
 
 
 def _told_to_anyone(state: ProjectionState) -> dict[str, Any]:

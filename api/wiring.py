@@ -1,6 +1,5 @@
 """Makes the parts of a shop and joins them. The web app, the workers, the CLI and the tests all open the same shop."""
 
-import asyncio
 import os
 import secrets
 import socket
@@ -8,11 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
-from pydantic import SecretStr
-
-from api import sse
-from commands.fulfilment import fulfilment
+from api import sse, work
+from api.outlets import gateway_of, plain, post_of
 from commands.gateway import Gateway
 from commands.handler import Handler
 from infrastructure import migrations, search_language
@@ -22,40 +18,27 @@ from infrastructure.answers import Answers
 from infrastructure.background import Background
 from infrastructure.cache import RedisCache, open_cache
 from infrastructure.committer import Committer
-from infrastructure.data_dir import make_data_dir
 from infrastructure.database import Pool, connect, open_pool
-from infrastructure.deadlines import keep_deadlines
 from infrastructure.embedded import open_servers
 from infrastructure.event_store import PostgresEventStore
-from infrastructure.http_gateway import open_gateway
 from infrastructure.keyring import Keyring
 from infrastructure.limits import Limits
 from infrastructure.mail.mailed_tokens import MailedTokens
-from infrastructure.mail.mailing import mailing
-from infrastructure.mail.post import FolderPost, Post, SmtpPost, domain_of
+from infrastructure.mail.post import domain_of
 from infrastructure.metrics import Metrics
 from infrastructure.near_cache import NearCache
 from infrastructure.paper_pdf import Press
 from infrastructure.positions import HEAD, Positions
 from infrastructure.projector import Projector
-from infrastructure.pruning import keep_pruned
-from infrastructure.reactor import Reactor
-from infrastructure.sandbox.server import sandbox_served
-from infrastructure.sealer import Sealer
 from infrastructure.sessions import Sessions
-from infrastructure.settings import Settings, SettingsRefused
+from infrastructure.settings import Settings
 from infrastructure.snapshots import Snapshots
 from infrastructure.tail import Tail
 from infrastructure.tracing import TracedEventStore, Tracing, open_tracing
 from infrastructure.vault import Vault
 from infrastructure.waiting import await_database
-from infrastructure.wakeups import listen
 from infrastructure.watch import Watch
 from projections import PROJECTIONS
-
-STOP_AGAIN_S = 2.5
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +142,15 @@ async def open_shop(
         await sessions.ask()
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         projector = Projector(pool, store, positions, PROJECTIONS, owner=owner, cache=cache, watch=watch)
-        gateway = gateway or await stack.enter_async_context(_gateway(settings))
-        post, domain = _post(settings), domain_of(settings.mail_from)
-        mailed_tokens = MailedTokens(pool, post, shop=settings.shop_name, domain=domain, link=settings.account_url)
+        gateway = gateway or await stack.enter_async_context(gateway_of(settings))
+        post = post_of(settings)
+        mailed_tokens = MailedTokens(
+            pool,
+            post,
+            shop=settings.shop_name,
+            domain=domain_of(settings.mail_from),
+            link=settings.account_url,
+        )
         background = Background()
         stack.push_async_callback(background.close)
         keyring = Keyring(settings.sealing_seed(), settings.retired_public_keys())
@@ -169,27 +158,7 @@ async def open_shop(
         stack.callback(tail.close)
         press = Press()
         stack.callback(press.close)
-        work = [listen(lambda: connect(direct_url), positions, near, vault), tail.run()]
-        work.append(sessions.keep_informed())
-        if workers:
-            if gateway is None:
-                raise SettingsRefused("in production mode DAYBOOK_GATEWAY_URL must say where payments are taken")
-            policies = [fulfilment(gateway, settings.seller)]
-            policies.append(mailing(post, store, shop=settings.shop_name, domain=domain))
-            reactors = [Reactor(pool, store, positions, handler, each, owner=owner, watch=watch) for each in policies]
-            work += [projector.run(), *(each.run() for each in reactors)]
-            # One worker keeps the deadlines: the one that has the lease of the first policy.
-            work += [keep_deadlines(pool, handler, lambda: reactors[0].works)]
-            work += [keep_pruned(pool, settings.idempotency_key_days, sessions.prune, mailed_tokens.prune)]
-            work.append(mailed_tokens.keep_sending())
-            if keyring.can_sign:
-                within_s = settings.seal_within_seconds
-                work.append(Sealer(pool, store, positions, keyring, owner=owner, within_s=within_s).run())
-            else:
-                log.warning("not_sealing", reason="SEALING_KEY is not set, so the past could be changed unnoticed")
-        tasks = [asyncio.create_task(each) for each in work]
-        stack.push_async_callback(_stop, tasks)
-        yield Shop(
+        shop = Shop(
             settings,
             servers.database_url,
             pool,
@@ -215,49 +184,16 @@ async def open_shop(
             metrics,
             tracing,
         )
-
-
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    running = set(tasks)
-    while running:  # a library may lose a cancellation: ask until it is heard
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=STOP_AGAIN_S)
-
-
-@asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[Gateway | None]:
-    """In development without DAYBOOK_GATEWAY_URL, a sandbox that is served along."""
-    async with AsyncExitStack() as stack:
-        url, key = settings.gateway_url, _secret(settings.gateway_key)
-        if url is None and settings.development:
-            make_data_dir(settings.data_dir)
-            [secret, *_] = settings.webhook_secrets()
-            url = await stack.enter_async_context(sandbox_served(settings.data_dir, secret))
-        if url is None:
-            yield None
-        else:
-            yield await stack.enter_async_context(open_gateway(url, key or "daybook", settings.webhook_url()))
-
-
-def _post(settings: Settings) -> Post | None:
-    if settings.smtp_url is not None:
-        return SmtpPost(settings.smtp_url.get_secret_value(), settings.mail_from)
-    if settings.development:
-        return FolderPost(settings.data_dir / "mailbox", settings.mail_from)
-    log.warning("not_mailing", reason="DAYBOOK_SMTP_URL is not set, so customers get no letters")
-    return None
+        working = work.of_workers(shop, post, watch) if workers else []
+        await stack.enter_async_context(work.under_way([*work.of_everyone(shop, direct_url), *working]))
+        yield shop
 
 
 def urls_of(settings: Settings) -> tuple[str | None, str | None]:
     """Of the database and of Redis; None where an embedded server stands in."""
-    return _secret(settings.database_url), _secret(settings.redis_url)
+    return plain(settings.database_url), plain(settings.redis_url)
 
 
 def direct(settings: Settings, database_url: str) -> str:
     """Where sessions are kept: past the pooler, if there is one."""
-    return _secret(settings.database_direct_url) or database_url
-
-
-def _secret(value: SecretStr | None) -> str | None:
-    return None if value is None else value.get_secret_value()
+    return plain(settings.database_direct_url) or database_url

@@ -139,8 +139,7 @@ def _check(wanted: Schedule, variant: Variant, now: datetime) -> None:
         raise LimitExceeded(f"A variant has at most {MAX_SCHEDULES} scheduled prices.", limit=MAX_SCHEDULES)
     for schedule_id, other in variant.schedules.items():
         if other.price.currency == wanted.price.currency and _overlap(wanted, other):
-            ends_at = other.ends_at.isoformat() if other.ends_at else None
-            raise ScheduleOverlaps(schedule_id, other.starts_at.isoformat(), ends_at)
+            raise ScheduleOverlaps(schedule_id, other.starts_at, other.ends_at)
 
 
 def _overlap(one: Schedule, other: Schedule) -> bool:

@@ -34,9 +34,9 @@ def redeemable(code: str, customer_id: UserId | None, now: datetime | None, read
     if terms is None or coupon.withdrawn:
         raise CouponRefused("unknown", code)
     if terms.starts_at is not None and (now is None or now < terms.starts_at):
-        raise CouponRefused("not_yet", code, starts_at=terms.starts_at.isoformat())
+        raise CouponRefused("not_yet", code, starts_at=terms.starts_at)
     if terms.ends_at is not None and (now is None or now >= terms.ends_at):
-        raise CouponRefused("expired", code, ends_at=terms.ends_at.isoformat())
+        raise CouponRefused("expired", code, ends_at=terms.ends_at)
     if terms.limit is not None and coupon.redeemed >= terms.limit:
         raise CouponRefused("used_up", code, limit=terms.limit)
     if terms.limit_per_customer is not None:

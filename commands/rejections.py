@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from events.values import Money, Sku
@@ -199,7 +200,7 @@ class ScheduleOverlaps(Rejected):
 
     code = "schedule_overlaps"
 
-    def __init__(self, schedule_id: str, starts_at: str, ends_at: str | None) -> None:
+    def __init__(self, schedule_id: str, starts_at: datetime, ends_at: datetime | None) -> None:
         super().__init__(
             f"The schedule {schedule_id} runs at that time.",
             schedule_id=schedule_id,

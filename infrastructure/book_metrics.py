@@ -8,10 +8,12 @@ from prometheus_client.registry import Collector
 
 from queries.projection import ProjectionState
 
-_OF_PROJECTION: dict[str, tuple[str, Callable[[ProjectionState], float]]] = {
+_OF_PROJECTION: dict[str, tuple[str, Callable[[ProjectionState], float | None]]] = {
     "position": ("Every fact up to here has been taken.", lambda state: state.position),
     "lag_facts": ("Facts it has yet to see.", lambda state: max(0, state.lag)),
     "lag_seconds": ("How long the oldest of them has been waiting.", lambda state: max(0.0, state.lag_s)),
+    "facts_per_second": ("The rate of its last page.", lambda state: state.facts_per_s),
+    "eta_seconds": ("How long the facts that it has yet to see take at that rate.", lambda state: state.eta_s),
     "epoch": ("Grows with every change of the worker that moves it.", lambda state: state.epoch),
     "running": ("Whether a worker holds its lease.", lambda state: state.running),
     "failing": ("Whether its last page failed.", lambda state: state.last_error is not None),
@@ -34,5 +36,6 @@ class BookMetrics(Collector):
         for name, (text, value_of) in _OF_PROJECTION.items():
             family = GaugeMetricFamily(f"daybook_projection_{name}", text, labels=("projection",))
             for state in self._states:
-                family.add_metric((state.name,), float(value_of(state)))
+                if (value := value_of(state)) is not None:
+                    family.add_metric((state.name,), float(value))
             yield family

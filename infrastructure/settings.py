@@ -1,7 +1,6 @@
 """What an operator can set, where each setting comes from, and the refusal to start when a needed one is missing."""
 
 import base64
-import binascii
 import os
 import secrets
 from collections.abc import Callable
@@ -9,18 +8,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.paper import Seller
-from infrastructure.data_dir import kept_secret, make_data_dir
-from infrastructure.mail.post import SmtpPost
+from infrastructure.data_dir import kept_secret
+from infrastructure.setting_forms import (
+    KEY_BYTES,
+    HttpUrl,
+    Key,
+    Keys,
+    MailServer,
+    PublicKeys,
+    WebhookSecrets,
+    key_bytes,
+    listed,
+)
 from infrastructure.vault import MasterKeys
 
 SECRET_KEY_CHARACTERS_MIN = 32
-KEY_BYTES = 32
-WEBHOOK_BYTES_MIN = 24
-"""As Standard Webhooks asks."""
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 # A checkout keeps its state beside its code, wherever it is called from; an installed Daybook, where it is called.
@@ -57,11 +63,11 @@ class Settings(BaseSettings):
     secret_key: Annotated[
         SecretStr | None, Field(validation_alias="SECRET_KEY", min_length=SECRET_KEY_CHARACTERS_MIN)
     ] = None
-    master_key: Annotated[SecretStr | None, Field(validation_alias="MASTER_KEY")] = None
-    other_master_keys: SecretStr = SecretStr("")
+    master_key: Annotated[Key | None, Field(validation_alias="MASTER_KEY")] = None
+    other_master_keys: Keys = SecretStr("")
     invoice_retention_years: Annotated[int, Field(ge=0, le=100)] = 0
-    sealing_key: Annotated[SecretStr | None, Field(validation_alias="SEALING_KEY")] = None
-    retired_sealing_keys: str = ""
+    sealing_key: Annotated[Key | None, Field(validation_alias="SEALING_KEY")] = None
+    retired_sealing_keys: PublicKeys = ""
     seal_within_seconds: Annotated[float, Field(gt=0, le=3_600)] = 5
     data_dir: Path = HOME / ".daybook"
     host: str = "127.0.0.1"
@@ -82,7 +88,7 @@ class Settings(BaseSettings):
     search_language: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] = "english"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     shop_name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n<>]+$")] = "Daybook"
-    smtp_url: SecretStr | None = None
+    smtp_url: MailServer | None = None
     mail_from: Annotated[str, Field(pattern=r"^[^\r\n]*[^@\s]+@[^@\s]+$")] = "shop@localhost"
     account_url: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
     cors_origins: str = ""
@@ -91,9 +97,9 @@ class Settings(BaseSettings):
     commands_per_minute: Annotated[int, Field(ge=0)] = 30_000
     queries_per_minute: Annotated[int, Field(ge=0)] = 120_000
     payment_gateway: Literal["sandbox"] = "sandbox"
-    gateway_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$")] = None
+    gateway_url: HttpUrl | None = None
     gateway_key: SecretStr | None = None
-    webhook_secret: SecretStr | None = None
+    webhook_secret: WebhookSecrets | None = None
     public_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+[^/]$")] = None
     access_token_minutes: Annotated[int, Field(ge=1, le=1_440)] = 15
     session_days: Annotated[int, Field(ge=1, le=365)] = 90
@@ -125,46 +131,6 @@ class Settings(BaseSettings):
         if self.database_direct_url is not None and self.database_url is None:
             raise ValueError("DATABASE_DIRECT_URL goes with DATABASE_URL: set both, or DATABASE_URL alone")
         return self
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            SmtpPost(value.get_secret_value(), "")
-        return value
-
-    @field_validator("sealing_key", "master_key")
-    @classmethod
-    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            key_bytes(value.get_secret_value())
-        return value
-
-    @field_validator("other_master_keys")
-    @classmethod
-    def _are_keys(cls, value: SecretStr) -> SecretStr:
-        for key in listed(value.get_secret_value()):
-            key_bytes(key)
-        return value
-
-    @field_validator("retired_sealing_keys")
-    @classmethod
-    def _are_public_keys(cls, value: str) -> str:
-        for key in listed(value):
-            key_bytes(key)
-        return value
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _are_webhook_secrets(cls, value: SecretStr | None) -> SecretStr | None:
-        for secret in listed("" if value is None else value.get_secret_value()):
-            try:
-                long_enough = len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) >= WEBHOOK_BYTES_MIN
-            except binascii.Error:
-                long_enough = False
-            if not long_enough:
-                raise ValueError(f"must be whsec_ and at least {WEBHOOK_BYTES_MIN} bytes in base64; two with a comma")
-        return value
 
     @property
     def pooled(self) -> bool:
@@ -252,69 +218,8 @@ class Settings(BaseSettings):
             raise SettingsRefused(f"{kept}: {error}") from None
 
 
-def key_bytes(text: str) -> bytes:
-    """A key from its base64. Raises ValueError, which does not repeat it."""
-    try:
-        key = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"must be {KEY_BYTES} bytes in base64, such as `openssl rand -base64 32` prints")
-    return key
-
-
-def load(*, development: bool = False) -> Settings:
-    """The settings for a service: development mode only when it is asked for, here or by DAYBOOK_MODE.
-
-    Raises:
-        SettingsRefused: a setting is missing or cannot be used.
-    """
-    try:
-        settings = Settings(mode=Mode.DEVELOPMENT) if development else Settings()
-    except ValidationError as refused:
-        raise SettingsRefused(_explained(refused)) from None
-    if settings.development:
-        make_data_dir(settings.data_dir)
-        (settings.data_dir / _DEVELOPMENT_MARK).touch()
-    return settings
-
-
-def load_for_tool(*, development: bool = False) -> Settings:
-    """The settings for a command beside a service, such as `daybook replay`.
-
-    A service never guesses its mode. A tool with no database configured may look into the shop that a development
-    service keeps in the same place, since all else would be a refusal.
-    """
-    if not development and "DAYBOOK_MODE" not in os.environ and "DATABASE_URL" not in os.environ:
-        try:
-            return load()
-        except SettingsRefused:
-            here = Path(os.environ.get("DAYBOOK_DATA_DIR", HOME / ".daybook"))
-            development = (here / _DEVELOPMENT_MARK).exists()
-    return load(development=development)
-
-
-_DEVELOPMENT_MARK = "development"
-
-
-def listed(text: str) -> list[str]:
-    """What stands between commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _kept_secret(path: Path, make: Callable[[], str]) -> str:
     try:
         return kept_secret(path, make)
     except OSError as error:
         raise SettingsRefused(f"the development secret cannot be read: {error}") from None
-
-
-def _explained(refused: ValidationError) -> str:
-    lines = []
-    for error in refused.errors(include_url=False, include_input=False, include_context=False):
-        name = str(error["loc"][0]) if error["loc"] else ""
-        known = Settings.model_fields.get(name)
-        variable = f"DAYBOOK_{name.upper()}" if known is not None else name
-        message = error["msg"].removeprefix("Value error, ")
-        lines.append(f"{variable}: {message}" if variable else message)
-    return "; ".join(lines)

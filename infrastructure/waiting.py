@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 async def await_database(url: str, patience_s: float) -> None:
     """Return once the database takes connections; the log says that it is waited for, and that it is there.
 
-    Raises what `infrastructure.database.connect` raises: after `patience_s` seconds, or at once where waiting is in vain.
+    Raises what `infrastructure.database.connect` does: after `patience_s` seconds, or at once where waiting is in vain.
     """
     began, waited = time.monotonic(), False
     while True:

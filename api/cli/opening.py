@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from api.cli.outcome import Missing
 from api.cli.output import errors
 from infrastructure import log
-from infrastructure.settings import Settings, load_for_tool
+from infrastructure.loading import load_for_tool
+from infrastructure.settings import Settings
 
 if TYPE_CHECKING:
     from api.wiring import Shop

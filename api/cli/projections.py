@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="How far the read side is, and making it anew.", no_args_is_help=True)
 
+NUMBERS = ("position", "behind", "since s", "facts/s", "ready in s", "parked", "epoch")
 OLDER_CODE = "folded by older code: rebuild"
 
 Name = Annotated[str, typer.Argument(help="As `daybook projections status` shows it.")]
@@ -32,21 +33,23 @@ def status(as_json: AsJson = False) -> None:
         say_json({"data": states})
     else:
         say_table(
-            ("projection", "position", "behind", "since s", "ready in s", "parked", "worker", "error"),
+            ("projection", *NUMBERS, "worker", "error"),
             [
                 (
                     state.name,
                     state.position,
                     state.lag,
                     f"{state.lag_s:.1f}",
+                    state.facts_per_s,
                     "-" if state.eta_s is None else f"{state.eta_s:.1f}",
                     state.parked,
+                    state.epoch,
                     state.owner if state.running else "-",
                     state.last_error or (OLDER_CODE if state.older_code else None),
                 )
                 for state in states
             ],
-            right=("position", "behind", "since s", "ready in s", "parked"),
+            right=NUMBERS,
         )
     if any(state.troubled for state in states):
         raise typer.Exit(ExitCode.REFUSED)

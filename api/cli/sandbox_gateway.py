@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from infrastructure import log
-from infrastructure.settings import SettingsRefused, load_for_tool
+from infrastructure.loading import load_for_tool
+from infrastructure.settings import SettingsRefused
 
 
 def sandbox_gateway(

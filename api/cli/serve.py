@@ -12,7 +12,8 @@ from api.cli.outcome import Missing
 from api.cli.output import errors, say
 from infrastructure import log
 from infrastructure.listening import open_listener
-from infrastructure.settings import Settings, load
+from infrastructure.loading import load
+from infrastructure.settings import Settings
 from infrastructure.shared_counts import counted_together
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ DRAIN_S = 20
 """How long requests under way may take to finish when the service is asked to stop."""
 STREAMS_END_S = 2
 KEEP_ALIVE_S = 75
-"""How long an idle connection is kept. Longer than proxies and clients keep theirs (nginx and AWS: 60), so that it is they
-who hang up: who is hung up on in the moment of asking cannot know whether it was heard."""
+"""How long an idle connection is kept. Longer than proxies and clients keep theirs (nginx and AWS: 60), so that it is
+they who hang up: who is hung up on in the moment of asking cannot know whether it was heard."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 OnReady = Callable[[Shop], Awaitable[None]]
@@ -39,7 +39,9 @@ def serve_alone(settings: Settings, listener: socket.socket, on_ready: OnReady) 
 
 async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady) -> None:
     with contextlib.suppress(asyncio.CancelledError), stopped_by_signals() as stopped:
-        async with open_shop(settings, workers=settings.workers_in_process, patience_s=settings.start_patience_seconds) as shop:
+        async with open_shop(
+            settings, workers=settings.workers_in_process, patience_s=settings.start_patience_seconds
+        ) as shop:
             await on_ready(shop)
             allow_connections(settings.feed_listeners)
             server = server_for(settings, shop)

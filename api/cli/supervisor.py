@@ -36,7 +36,9 @@ def serve_together(settings: Settings, listener: socket.socket, on_ready: OnRead
 
 async def _checked(settings: Settings, on_ready: OnReady) -> None:
     """One shop before the many: what keeps it from opening is said once, and before anything is forked."""
-    async with open_shop(settings, workers=settings.workers_in_process, patience_s=settings.start_patience_seconds) as shop:
+    async with open_shop(
+        settings, workers=settings.workers_in_process, patience_s=settings.start_patience_seconds
+    ) as shop:
         await on_ready(shop)
 
 

@@ -95,7 +95,7 @@ def _noted(text: str | None) -> "KeptSeal | None":
 
 def trusted(keys: list[str]) -> list[bytes]:
     """Public keys from their base64. Raises Misused."""
-    from infrastructure.settings import key_bytes
+    from infrastructure.setting_forms import key_bytes
 
     try:
         return [key_bytes(key) for key in keys]

@@ -8,7 +8,8 @@ import typer
 
 from infrastructure import log
 from infrastructure.garbage import rarely_collected
-from infrastructure.settings import Settings, load
+from infrastructure.loading import load
+from infrastructure.settings import Settings
 
 
 def worker(

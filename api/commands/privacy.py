@@ -68,8 +68,5 @@ async def _check(shop: Shop, person_id: UserId) -> None:
     if not known and (is_guest(person_id) or not (await shop.handler.read(users(person_id))).registered):
         raise NotFound("user", person_id)
     if needed := await person.needed(shop.pool, person_id, shop.settings.invoice_retention_years):
-        orders = [
-            {"order_id": each.order_id, "status": each.status, "until": each.until and each.until.isoformat()}
-            for each in needed
-        ]
+        orders = [{"order_id": each.order_id, "status": each.status, "until": each.until} for each in needed]
         raise Problem(409, "still_needed", "The shop still needs to know who this is.", orders=orders)

@@ -75,7 +75,7 @@ class Asked:
             ),
         ] = None,
         explain: Annotated[
-            Literal["true"] | None, Query(description="The statement and its plan; for staff, in development mode.")
+            Literal["", "true"] | None, Query(description="The statement and its plan; for staff, in development mode.")
         ] = None,
     ) -> None:
         self.explain = explain is not None

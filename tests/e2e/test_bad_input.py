@@ -46,6 +46,19 @@ BAD_BODIES: list[tuple[str, str, Any, str]] = [
 ]
 
 
+async def test_what_is_wrong_is_said_in_words_of_the_api(shop_client: ShopClient) -> None:
+    guest, staff = shop_client.guest(), await shop_client.staff()
+    for answer, message in (
+        (
+            await guest.request("POST", "/v1/cart/lines", data={"sku": "A"}),
+            "should be a JSON object, sent as application/json",
+        ),
+        (await staff.get("/v1/reports/sales", as_of="yesterday"), "not a time such as 2017-05-01T12:00:00Z"),
+    ):
+        found: Any = problem(answer, 422, "validation_failed")
+        assert [error["message"] for error in found["errors"]] == [message]
+
+
 @pytest.mark.parametrize(("method", "path", "body", "pointer"), BAD_BODIES)
 async def test_a_bad_field_is_named_and_nothing_is_stored(
     shop_client: ShopClient, method: str, path: str, body: Any, pointer: str

@@ -149,5 +149,5 @@ async def test_of_two_staff_who_edit_at_once_the_second_learns_what_the_first_di
             version + 1,
         )
         (event,) = body["intervening_events"]
-        assert set(event) == {"version", "type", "at", "actor"}
+        assert set(event) == {"version", "type", "at", "actor"} and event["at"].endswith("Z")
         assert (event["version"], event["actor"]) == (version + 1, edits[winner][0].user_id)

@@ -125,7 +125,8 @@ async def test_a_coupon_is_refused_with_a_reason(shop_client: ShopClient) -> Non
         (guest, {"limit_per_customer": 1}, "coupon_sign_in"),
     ):
         body = {"code": await coupon(shop_client, **terms)}
-        problem(await who.request("PUT", "/v1/cart/coupon", json=body), 409, code)
+        refused = problem(await who.request("PUT", "/v1/cart/coupon", json=body), 409, code)
+        assert all(refused[name] == moment for name, moment in terms.items() if name.endswith("_at")), refused
     problem(await ann.request("PUT", "/v1/cart/coupon", json={"code": "NOBODY"}), 409, "coupon_unknown")
 
 

@@ -93,6 +93,8 @@ async def test_the_read_side_says_how_far_it_is(shop_client: ShopClient) -> None
     summary = {"projection": "order_summary"}
     assert now[named("head_position")] == await shop_client.shop.store.head()
     assert (now[named("projection_lag_facts", **summary)], now[named("projection_lag_seconds", **summary)]) == (0, 0)
+    assert now[named("projection_facts_per_second", **summary)] > 0
+    assert now[named("projection_eta_seconds", **summary)] == 0
     assert now[named("projection_epoch", **summary)] >= 1
     assert (now[named("projection_running", **summary)], now[named("projection_failing", **summary)]) == (1, 0)
     assert now[named("projection_pages_total", **summary)] >= 1

@@ -248,6 +248,8 @@ async def test_staff_see_the_plan_of_a_list_in_development_mode(shelf: Shelf, se
         assert shelf.letters(answer) == "abd" and body["facets"]["color"]
         assert "search_query($" in explain["statement"] and "mug" not in explain["statement"]
         assert any("cost=" in line for line in explain["plan"]) and any("listing" in line for line in explain["plan"])
+        bare = await (await client.staff()).get("/v1/products", explain="", q="mug")
+        assert bare.json()["explain"]["plan"]
         plain = await (await client.staff()).get("/v1/products", q="mug")
         assert "explain" not in plain.json()
         for caller in (client.guest(), await client.customer()):

@@ -112,7 +112,7 @@ def test_two_scheduled_prices_never_run_at_once(starts_at: datetime, ends_at: da
     if fits:
         assert shop.when(schedule(starts_at, ends_at))
     else:
-        with refused(ScheduleOverlaps, schedule_id="psc_1", starts_at=NOON.isoformat(), ends_at=LATER.isoformat()):
+        with refused(ScheduleOverlaps, schedule_id="psc_1", starts_at=NOON, ends_at=LATER):
             shop.when(schedule(starts_at, ends_at))
 
 

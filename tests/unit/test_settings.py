@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure import settings
-from infrastructure.settings import Mode, Settings, SettingsRefused
+from infrastructure.loading import load, load_for_tool
+from infrastructure.setting_forms import key_bytes
+from infrastructure.settings import SECRET_KEY_CHARACTERS_MIN, Mode, Settings, SettingsRefused
 from tests.keys import MASTER_KEY
 
 PROJECT = Path(__file__).parents[2]
 ENOUGH = {
     "DATABASE_URL": "postgresql://db/daybook",
     "REDIS_URL": "redis://cache",
-    "SECRET_KEY": "k" * settings.SECRET_KEY_CHARACTERS_MIN,
+    "SECRET_KEY": "k" * SECRET_KEY_CHARACTERS_MIN,
     "MASTER_KEY": MASTER_KEY,
 }
 
@@ -30,66 +31,66 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_production_refuses_to_start_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", ENOUGH["REDIS_URL"])
     with pytest.raises(SettingsRefused, match="DATABASE_URL, SECRET_KEY, MASTER_KEY must be set"):
-        settings.load()
+        load()
 
 
 def test_production_starts_when_everything_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENOUGH.items():
         monkeypatch.setenv(name, value)
-    loaded = settings.load()
+    loaded = load()
     assert loaded.mode is Mode.PRODUCTION
     assert loaded.signing_key() == ENOUGH["SECRET_KEY"]
 
 
 def test_webhook_secrets_are_made_in_development_and_named_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = settings.load(development=True)
-    assert made.webhook_secrets() == settings.load(development=True).webhook_secrets()
+    made = load(development=True)
+    assert made.webhook_secrets() == load(development=True).webhook_secrets()
     assert made.webhook_secrets()[0].startswith("whsec_")
     for name, value in ENOUGH.items():
         monkeypatch.setenv(name, value)
-    assert settings.load().webhook_secrets() == []
+    assert load().webhook_secrets() == []
     new, old = "whsec_bmV3IGFuZCBmcmVzaCBhbmQgbG9uZyBlbm91Z2g=", "b2xkIGJ1dCBzdGlsbCBnb29kIGFuZCBsb25nIHRvbw=="
     monkeypatch.setenv("DAYBOOK_WEBHOOK_SECRET", f"{new}, {old}")
-    assert settings.load().webhook_secrets() == [new, old]
+    assert load().webhook_secrets() == [new, old]
     for bad in ("whsec_c2hvcnQ=", "not base64!", f"{new},{new[:-9]}"):
         monkeypatch.setenv("DAYBOOK_WEBHOOK_SECRET", bad)
         with pytest.raises(SettingsRefused, match="DAYBOOK_WEBHOOK_SECRET") as refused:
-            settings.load()
+            load()
         assert bad not in str(refused.value)
 
 
 def test_the_gateway_sends_webhooks_to_where_the_shop_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings.load(development=True).webhook_url() == "http://127.0.0.1:8000/v1/payments/webhooks/sandbox"
+    assert load(development=True).webhook_url() == "http://127.0.0.1:8000/v1/payments/webhooks/sandbox"
     monkeypatch.setenv("DAYBOOK_PUBLIC_URL", "https://shop.example")
-    assert settings.load(development=True).webhook_url() == "https://shop.example/v1/payments/webhooks/sandbox"
+    assert load(development=True).webhook_url() == "https://shop.example/v1/payments/webhooks/sandbox"
 
 
 def test_a_short_secret_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (ENOUGH | {"SECRET_KEY": "hunter2"}).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsRefused, match="SECRET_KEY") as refused:
-        settings.load()
+        load()
     assert "hunter2" not in str(refused.value)
 
 
 def test_a_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOOK_POOL_SIZE", "many")
     with pytest.raises(SettingsRefused, match="DAYBOOK_POOL_SIZE"):
-        settings.load(development=True)
+        load(development=True)
 
 
 def test_development_makes_its_secret_once_and_keeps_it_private() -> None:
-    first = settings.load(development=True)
+    first = load(development=True)
     kept = first.data_dir / "secret_key"
-    assert first.signing_key() == settings.load(development=True).signing_key() == kept.read_text()
-    assert len(first.signing_key()) >= settings.SECRET_KEY_CHARACTERS_MIN
+    assert first.signing_key() == load(development=True).signing_key() == kept.read_text()
+    assert len(first.signing_key()) >= SECRET_KEY_CHARACTERS_MIN
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
 def test_development_makes_its_sealing_key_once_and_keeps_it_private() -> None:
-    first = settings.load(development=True)
+    first = load(development=True)
     seed, kept = first.sealing_seed(), first.data_dir / "sealing_key"
-    assert seed == settings.load(development=True).sealing_seed() == settings.key_bytes(kept.read_text())
+    assert seed == load(development=True).sealing_seed() == key_bytes(kept.read_text())
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     kept.write_text("no key")
     with pytest.raises(SettingsRefused, match="sealing_key: must be 32 bytes in base64"):
@@ -99,9 +100,9 @@ def test_development_makes_its_sealing_key_once_and_keeps_it_private() -> None:
 def test_production_without_a_sealing_key_opens_and_does_not_seal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENOUGH.items():
         monkeypatch.setenv(name, value)
-    assert settings.load().sealing_seed() is None
+    assert load().sealing_seed() is None
     monkeypatch.setenv("SEALING_KEY", "c2VhbGluZyBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyE=")
-    assert settings.load().sealing_seed() == b"sealing key of thirty-two bytes!"
+    assert load().sealing_seed() == b"sealing key of thirty-two bytes!"
 
 
 @pytest.mark.parametrize("name", ["SEALING_KEY", "DAYBOOK_RETIRED_SEALING_KEYS"])
@@ -110,7 +111,7 @@ def test_what_is_no_sealing_key_is_refused_without_being_repeated(monkeypatch: p
         monkeypatch.setenv(known, value)
     monkeypatch.setenv(name, "aHVudGVyMg==")
     with pytest.raises(SettingsRefused, match=f"{name}: must be 32 bytes") as refused:
-        settings.load()
+        load()
     assert "aHVudGVyMg" not in str(refused.value)
 
 
@@ -119,25 +120,25 @@ def test_retired_sealing_keys_stand_between_commas(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     one, other = "A" * 43 + "=", "B" * 42 + "A="
     monkeypatch.setenv("DAYBOOK_RETIRED_SEALING_KEYS", f"{one}, {other},")
-    assert settings.load().retired_public_keys() == [settings.key_bytes(one), settings.key_bytes(other)]
+    assert load().retired_public_keys() == [key_bytes(one), key_bytes(other)]
 
 
 def test_a_direct_url_goes_with_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_DIRECT_URL", "postgresql://there/daybook")
     with pytest.raises(SettingsRefused, match="DATABASE_DIRECT_URL goes with DATABASE_URL"):
-        settings.load(development=True)
+        load(development=True)
     for url, pooled in (("postgresql://there/daybook", False), ("postgresql://pooler/daybook", True)):
         monkeypatch.setenv("DATABASE_URL", url)
-        assert settings.load(development=True).pooled is pooled
+        assert load(development=True).pooled is pooled
 
 
 def test_only_a_tool_follows_a_development_service() -> None:
     with pytest.raises(SettingsRefused):
-        settings.load_for_tool()
-    settings.load(development=True)
-    assert settings.load_for_tool().development
+        load_for_tool()
+    load(development=True)
+    assert load_for_tool().development
     with pytest.raises(SettingsRefused):
-        settings.load()
+        load()
 
 
 def test_the_example_lists_every_setting_and_nothing_else() -> None:
@@ -146,6 +147,14 @@ def test_the_example_lists_every_setting_and_nothing_else() -> None:
     composed = set(re.findall(r"\$\{([A-Z_]+)", (PROJECT / "docker-compose.yml").read_text()))
     assert _variables() <= listed
     assert listed <= _variables() | composed
+
+
+def test_the_containers_are_given_every_setting() -> None:
+    """What is set in .env and does not reach the service would be ignored without a word."""
+    named = set(re.findall(r"^ +([A-Z_]+):", (PROJECT / "docker-compose.yml").read_text(), re.MULTILINE))
+    # The database is the one beside it, without a pooler; nothing is kept outside of it.
+    assert _variables() - named == {"DATABASE_DIRECT_URL", "DAYBOOK_DATA_DIR"}
+    assert {name for name in named if name.startswith("DAYBOOK_")} <= _variables()
 
 
 def _variables() -> set[str]:
