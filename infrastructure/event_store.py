@@ -45,6 +45,7 @@ RECALL = "SELECT request_hash, answer, position, recorded_at FROM idempotency_ke
 HEAD_POSITION = "SELECT position FROM head"
 HEAD_FOR_ALL = "SELECT stream, position FROM head, unnest($1::text[]) AS wanted (stream)"
 MAX_POSITION = 2**63 - 1
+_new = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class PostgresEventStore:
         rows = await self._readable(via or self._pool, rows)
         for _, position, stream, version, type_name, schema, body, occurred_at in rows:
             try:
-                facts.append(Bare(decode(type_name, schema, body), stream, version, position, occurred_at))
+                # In half the time that `Bare(...)` takes.
+                facts.append(_new(Bare, (decode(type_name, schema, body), stream, version, position, occurred_at)))
             except (UnknownFact, Undecodable) as error:
                 facts.append(Unread(position, stream, version, type_name, str(error)))
         if len(facts) == limit:
