@@ -147,5 +147,6 @@ order_summary = Projection(
     get_args(OrderEvent),
     lambda event: [(event.order_id,)],
     evolve,
+    stream="order",
     personal={"ship_to": None, "bill_to": None, "email": None},
 )

@@ -57,6 +57,9 @@ class Projection(Generic[R]):
     personal: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     """The columns that hold personal data, and what takes its place when the person is forgotten: what facts say then
     as well."""
+    stream: str | None = None
+    """Where each row is made of the facts of one stream, which the row's key names behind this category: `order`. The
+    rows may then be folded side by side."""
     person: str = "customer_id"
     """The column that says whom that is about."""
 
