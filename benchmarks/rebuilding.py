@@ -28,6 +28,7 @@ from infrastructure.garbage import rarely_collected
 from infrastructure.positions import Positions
 from infrastructure.projector import Projector
 from infrastructure.rebuild import rebuild
+from infrastructure.shares import Processes, processors, reading
 from projections.order_summary import order_summary
 
 RATIO_AIM = 50
@@ -52,7 +53,7 @@ async def measure(ground: Ground) -> list[Figure]:
             await Projector(pool, store, positions, [order_summary], owner="benchmark").catch_up()
             peers_facts = await order_facts(pool, THEIR_FACTS_QUICK if ground.quick else THEIR_FACTS)
             for _ in range(ground.runs):
-                ours.append(await _our_rate(pool, store))
+                ours.append(await _our_rate(url, pool, store))
                 async with ground.database() as their_url:
                     theirs.append(await asyncio.to_thread(their_rate, their_url, peers_facts))
     return [Figure("rebuild_orders", "facts/s", median(ours), PEER, median(theirs), Aim("ratio", ">=", RATIO_AIM))]
@@ -73,12 +74,13 @@ async def measure_memory(ground: Ground) -> list[Figure]:
     ]
 
 
-async def _our_rate(pool: Pool, store: PostgresEventStore) -> float:
+async def _our_rate(url: str, pool: Pool, store: PostgresEventStore) -> float:
+    """As `daybook projections rebuild` does it."""
     await pool.execute("CHECKPOINT")
     count: int = await pool.fetchval(COUNT, sorted(fact.__name__ for fact in order_summary.facts))
     with rarely_collected():
         started = time.perf_counter()
-        await rebuild(pool, store, order_summary, owner="benchmark")
+        await rebuild(pool, store, order_summary, owner="benchmark", processes=Processes(processors(), reading(url)))
         return count / (time.perf_counter() - started)
 
 

@@ -12,6 +12,7 @@ from events import Event
 from events.store import Fact
 from infrastructure.codec import Unread
 from infrastructure.database import Connection
+from infrastructure.event_store import Share
 from infrastructure.fold import Fold
 from infrastructure.parking import park, parked_keys, skipped_facts
 from infrastructure.read_table import ReadTable
@@ -25,9 +26,14 @@ ROWS_UNWRITTEN_MAX = 20_000
 class BulkFold:
     """Rows of one table as far as they are in memory. `take` pages, and `write` before too much is unwritten."""
 
-    def __init__(self, projection: Projection[Any], table: ReadTable[Any], name: str) -> None:
-        """`name` is that of the checkpoint, under which keys are parked."""
-        self._projection, self._table, self._name = projection, table, name
+    def __init__(
+        self, projection: Projection[Any], table: ReadTable[Any], name: str, share: Share | None = None
+    ) -> None:
+        """`name` is that of the checkpoint, under which keys are parked. Shares also share the memory."""
+        self._projection, self._table, self._name, self._share = projection, table, name, share
+        self._kept, self._unwritten_max = ROWS_KEPT, ROWS_UNWRITTEN_MAX
+        if share is not None:
+            self._kept, self._unwritten_max = ROWS_KEPT // share.of, ROWS_UNWRITTEN_MAX // share.of
         self._fold = Fold(projection, ())
         self._rows: dict[Key, Any] = {}
         """Those last touched stand last; None for a key that has no row."""
@@ -44,7 +50,7 @@ class BulkFold:
 
     @property
     def is_full(self) -> bool:
-        return len(self._unwritten) >= ROWS_UNWRITTEN_MAX
+        return len(self._unwritten) >= self._unwritten_max
 
     async def take(self, connection: Connection, facts: Sequence[Fact[Event] | Unread]) -> None:
         touched = self._fold.sorted(facts)
@@ -65,7 +71,7 @@ class BulkFold:
 
         Raises what `ReadTable.write` raises."""
         await self._table.write(connection, self._unwritten, self._there)
-        await scrub(connection, self._projection, self._forgotten, self._name)
+        await scrub(connection, self._projection, self._forgotten, self._table.name, self._share)
         self._forgotten = set()
         await park(connection, self._name, self._fold.parked)
         self._fold.parked = []
@@ -88,7 +94,7 @@ class BulkFold:
 
     def _let_go(self) -> None:
         """Of the rows that have not been touched for longest."""
-        for key in list(islice(self._rows, max(0, len(self._rows) - ROWS_KEPT))):
+        for key in list(islice(self._rows, max(0, len(self._rows) - self._kept))):
             del self._rows[key]
             self._there.discard(key)
 

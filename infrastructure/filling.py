@@ -10,7 +10,7 @@ import structlog
 from events import EVENT_TYPES
 from infrastructure.bulk_fold import BulkFold
 from infrastructure.database import Connection, Pool
-from infrastructure.event_store import PostgresEventStore
+from infrastructure.event_store import MAX_POSITION, Page, PostgresEventStore, Share
 from infrastructure.folding import MISFIT, fold_page
 from infrastructure.leases import LOCK, Lease, Leases
 from infrastructure.pages import Pages
@@ -39,6 +39,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """As much of the book as a filling is about."""
+
+    store: PostgresEventStore
+    until: int
+    share: Share | None
+    via: Connection | None = None
+
+    async def read_page(self, after: int, *, limit: int, but: frozenset[str]) -> Page:
+        return await self.store.read_page(after, limit=limit, but=but, until=self.until, share=self.share, via=self.via)
+
+
+@dataclass(frozen=True, slots=True)
 class Filling:
     """A table of one projection and its checkpoint, `lease.position`."""
 
@@ -46,19 +59,23 @@ class Filling:
     projection: Projection[Any]
     table: ReadTable[Any]
     lease: Lease
+    share: Share | None = None
 
-    async def catch_up(self, pool: Pool, leases: Leases, on_progress: Callable[[Progress], None]) -> None:
-        """Stride by stride until the table is within one step of the head. Raises LeaseLost."""
+    async def catch_up(
+        self, pool: Pool, leases: Leases, on_progress: Callable[[Progress], None], until: int | None = None
+    ) -> None:
+        """Stride by stride until the table is within one step of the head, or exactly at `until`. Raises LeaseLost."""
         started, first = time.perf_counter(), self.lease.position
-        bulk = BulkFold(self.projection, self.table, self.lease.name)
-        async with pool.acquire() as connection, Pages(self.store, PAGE_FACTS) as pages:
+        bulk = BulkFold(self.projection, self.table, self.lease.name, self.share)
+        book = _Part(self.store, until or MAX_POSITION, self.share)
+        async with pool.acquire() as connection, Pages(book, PAGE_FACTS) as pages:
             await bulk.open(connection)
             while True:
-                head, position = await self.store.head(), self.lease.position
+                head, position = until or await self.store.head(), self.lease.position
                 took = time.perf_counter() - started
                 rate = (position - first) / took if took > 0 else 0.0
                 on_progress(Progress(position, head, rate, (head - position) / rate if rate else None))
-                if head - position <= LAST_STEP_FACTS:
+                if head - position <= (0 if until else LAST_STEP_FACTS):
                     return
                 end = await self._stride(connection, bulk, pages)
                 try:
@@ -74,12 +91,13 @@ class Filling:
     async def page(self, connection: Connection, until: int) -> int:
         """One page into the table, inside the caller's transaction; the position that this has come to."""
         after, name = self.lease.position, self.lease.name
-        page = await self.store.read_page(after, limit=PAGE_FACTS, but=self._unwanted(), until=until, via=connection)
+        part = _Part(self.store, until, self.share, connection)
+        page = await part.read_page(after, limit=PAGE_FACTS, but=self._unwanted())
         keys = await parked_keys(connection, name)
         skipped = await skipped_facts(connection, self.projection.name)
         folded = await fold_page(connection, self.projection, self.table, page.facts, keys, skipped=skipped)
         await park(connection, name, folded.parked)
-        await scrub(connection, self.projection, forgotten_in(page.facts), name)
+        await scrub(connection, self.projection, forgotten_in(page.facts), self.table.name, self.share)
         return page.end
 
     async def _stride(self, connection: Connection, bulk: BulkFold, pages: Pages) -> int:

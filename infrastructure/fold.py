@@ -58,7 +58,9 @@ class Fold:
         """The facts of each row, in order, without those that have to wait."""
         touched: dict[Key, list[Fact[Event]]] = {}
         types = self._types
-        for fact in [fact for fact in facts if type(fact.event) in types]:
+        for fact in facts:
+            if type(fact.event) not in types:
+                continue
             if isinstance(fact, Unread):
                 self._unread(fact)
                 continue

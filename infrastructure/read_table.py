@@ -29,7 +29,7 @@ class ReadTable(Generic[R]):
 
     def __init__(self, projection: Projection[R], types: Mapping[str, str], table: str | None = None) -> None:
         row: Any = projection.row
-        self._table = table = table or projection.name
+        self.name = table = table or projection.name
         self._row: Callable[[Iterable[Any]], R] = row._make
         self._columns: tuple[str, ...] = row._fields
         if unknown := set(self._columns) ^ set(types):
@@ -89,7 +89,7 @@ class ReadTable(Generic[R]):
 
     async def _copy(self, connection: Connection, rows: Sequence[R]) -> None:
         try:
-            await connection.copy_records_to_table(self._table, records=self._to_records(rows), columns=self._columns)
+            await connection.copy_records_to_table(self.name, records=self._to_records(rows), columns=self._columns)
         except (OverflowError, TypeError, ValueError) as error:  # of values that asyncpg itself will not send
             raise asyncpg.DataError(str(error)) from error
 

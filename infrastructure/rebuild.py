@@ -21,6 +21,7 @@ from infrastructure.filling import Filling, Progress
 from infrastructure.leases import LOCK, Lease, LeaseLost, Leases
 from infrastructure.read_table import ReadTable
 from infrastructure.shadow_table import DROP_PARKED, OLD, SHADOW, compared, is_resumable, make_shadow, rename
+from infrastructure.shares import DIVIDED_FROM, Processes, fill_in_shares, shares_begun
 from infrastructure.source_hash import source_of
 from projections.projection import Projection
 
@@ -65,10 +66,15 @@ async def rebuild(
     *,
     owner: str,
     compare: bool = False,
+    processes: Processes | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Rebuilt:
-    """Raises NotTheOwner, RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book, or
-    LeaseLost if this process was held up for longer than its lease."""
+    """With `processes` rows that can be folded side by side are folded by so many.
+
+    Raises NotTheOwner, RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book,
+    LeaseLost if this process was held up for longer than its lease, or ShareFailed."""
+    if projection.stream is None:
+        processes = None
     live, shadow = projection.name, projection.name + SHADOW
     await check_owner(pool, projection)
     leases = Leases(pool, [shadow], owner)
@@ -79,14 +85,19 @@ async def rebuild(
     started, source, rebuilt = time.perf_counter(), source_of(projection), Rebuilt()
     try:
         lease = leases.held[shadow]
-        resumable = await is_resumable(pool, live, lease, source)
+        in_shares = await shares_begun(pool, shadow, processes)
+        begun = in_shares or lease.position > 0
+        resumable = begun and await is_resumable(pool, live, lease, source)
         await store.check_present(lease.position if resumable else 0)
         if not resumable:
-            rebuilt.begun_anew = lease.position > 0
+            rebuilt.begun_anew = begun
             if rebuilt.begun_anew:
                 log.warning("rebuild_begun_anew", projection=live, left_at=lease.position)
             await make_shadow(pool, live, lease, source)
         filling = Filling(store, projection, await ReadTable.open(pool, projection, shadow), lease)
+        divided = in_shares if resumable else await store.head() >= DIVIDED_FROM
+        if processes and divided:
+            await fill_in_shares(pool, filling, leases, processes, on_progress)
         await filling.catch_up(pool, leases, on_progress)
         await _switch(pool, filling, source, compare, rebuilt)
     finally:

@@ -10,6 +10,7 @@ from events.privacy import SubjectForgotten
 from events.store import Fact
 from infrastructure.codec import Unread
 from infrastructure.database import Connection
+from infrastructure.event_store import Share, in_share
 from infrastructure.read_table import COLUMN_TYPES
 from infrastructure.shadow_table import OLD, SHADOW
 from projections.projection import Projection
@@ -24,9 +25,14 @@ def forgotten_in(facts: Iterable[Fact[Any] | Unread]) -> list[str]:
 
 
 async def scrub(
-    connection: Connection, projection: Projection[Any], persons: Collection[str], table: str | None = None
+    connection: Connection,
+    projection: Projection[Any],
+    persons: Collection[str],
+    table: str | None = None,
+    share: Share | None = None,
 ) -> None:
-    """In the projection's own table, or another one of its kind, inside the caller's transaction."""
+    """In the projection's own table, or another one of its kind, inside the caller's transaction. With a `share` its
+    rows only: others are being written elsewhere."""
     table = table or projection.name
     if not persons or not projection.personal:
         return
@@ -36,6 +42,9 @@ async def scrub(
         changes = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, 2))
         values = [projection.personal[name] for name in columns]
         sql = f"UPDATE {table} SET {changes} WHERE {projection.person} = ANY ($1::text[])"
+        if share is not None:
+            stream = f"'{projection.stream}-' || {projection.key[0]}"
+            sql += f" AND {in_share(stream, *map(str, share))}"
         await connection.execute(sql, list(persons), *values)
 
 

@@ -12,6 +12,10 @@ SHADOW, OLD = "__new", "__old"
 DIFFERENCES_SHOWN = 20
 
 DROP_PARKED = "DELETE FROM parked WHERE projection = $1"
+# Also those of an earlier rebuild with another number of processes.
+FORGET_SHARES = """WITH shares AS (
+        DELETE FROM projections WHERE name ~ ('^' || $1 || '_[0-9]+of[0-9]+$') RETURNING name
+    ) DELETE FROM parked USING shares WHERE projection = shares.name"""
 _SOURCE = "SELECT source FROM projections WHERE name = $1"
 _BEGIN = "UPDATE projections SET position = 0, source = $2 WHERE name = $1"
 # What an index is, apart from its name and table: two tables' indexes are matched by it.
@@ -26,8 +30,8 @@ _GRANTS = """SELECT format('GRANT %s ON %s TO %I', a.privilege_type, $2::text, r
 
 
 async def is_resumable(pool: Pool, live: str, lease: Lease, source: str) -> bool:
-    """Whether a shadow was begun by the same code for a table like the live one."""
-    if lease.position == 0 or await pool.fetchval(_SOURCE, lease.name) != source:
+    """Whether a shadow that was begun was begun by the same code for a table like the live one."""
+    if await pool.fetchval(_SOURCE, lease.name) != source:
         return False
     columns = [set(map(tuple, await pool.fetch(COLUMN_TYPES, table))) for table in (live, lease.name)]
     return columns[0] == columns[1]
@@ -51,6 +55,7 @@ async def make_shadow(pool: Pool, live: str, lease: Lease, source: str) -> None:
         for definition, made in map(tuple, await connection.fetch(_INDEXES, shadow)):
             await connection.execute(f"ALTER INDEX {made} RENAME TO {names[definition]}{SHADOW}")
         await connection.execute(DROP_PARKED, shadow)
+        await connection.execute(FORGET_SHARES, shadow)
         await connection.execute(_BEGIN, shadow, source)
     lease.position = 0
 

@@ -115,4 +115,5 @@ cart = Projection(
     evolve,
     cached_as="user",
     cached_key=_cached_key,
+    stream="cart",
 )

@@ -23,7 +23,7 @@ from events.values import Address, Line
 from projections import payments
 from projections.order_parcels import Parcel, ReturnedParcel, parcel, returned_parcel
 from projections.payments import Payments
-from projections.projection import Key, Projection
+from projections.projection import Key, Projection, changed
 
 LAPSE_REASON = "not paid in time"
 
@@ -67,7 +67,8 @@ def evolve(row: OrderSummaryRow | None, fact: Fact[OrderEvent], key: Key) -> Ord
         return _placed(event, fact)
     if row is None:
         return None
-    return row._replace(**_changes(row, event, fact.occurred_at), updated_at=fact.occurred_at, version=fact.version)
+    changes = _changes(row, event, fact.occurred_at)
+    return changed(row, {**changes, "updated_at": fact.occurred_at, "version": fact.version})
 
 
 def _changes(row: OrderSummaryRow, event: OrderEvent, at: datetime) -> dict[str, Any]:
@@ -101,12 +102,8 @@ def _changes(row: OrderSummaryRow, event: OrderEvent, at: datetime) -> dict[str,
 def _money(row: OrderSummaryRow, event: PaymentEvent, at: datetime) -> dict[str, Any]:
     """Money that is set aside keeps the goods for as long as it is."""
     paid = payments.evolve(row.payments, event)
-    changes = {
-        "payments": paid,
-        "payment": payments.state_of(row.total_minor, paid),
-        "captured_minor": sum(each.captured_minor for each in paid),
-        "refunded_minor": sum(each.refunded_minor for each in paid),
-    }
+    state, captured, refunded = payments.told(row.total_minor, paid)
+    changes = {"payments": paid, "payment": state, "captured_minor": captured, "refunded_minor": refunded}
     match event:
         case PaymentAuthorized(expires_at=expires_at) if row.lapses_at is not None:
             return {**changes, "lapses_at": expires_at}
@@ -150,5 +147,6 @@ order_summary = Projection(
     get_args(OrderEvent),
     lambda event: [(event.order_id,)],
     evolve,
+    stream="order",
     personal={"ship_to": None, "bill_to": None, "email": None},
 )

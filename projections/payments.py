@@ -1,7 +1,6 @@
 """The money for an order as its customer and the staff see it: each way to pay that was tried, and how it stands."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from events.payment import (
@@ -22,11 +21,12 @@ from events.payment import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take twice as long to make, and every fact of a payment makes one
 class PaymentRow:
     """`step` is how far it came, `state` what is to be said of it; `refunding_minor` is asked back and has not arrived.
 
-    No `method`: it was not asked for here. `url` is where the shopper confirms, `reason` why something did not work."""
+    No `method`: it was not asked for here. `url` is where the shopper confirms, `reason` why something did not work.
+    Rows share it, so it is never changed: `evolve` makes another one."""
 
     payment_id: str
     method: str = ""
@@ -44,55 +44,72 @@ Payments = tuple[PaymentRow, ...]
 
 
 def evolve(payments: Payments, event: PaymentEvent) -> Payments:
-    before = next((each for each in payments if each.payment_id == event.payment_id), None)
-    after = _evolved(before or PaymentRow(event.payment_id, step="NONE"), event)
-    after = replace(after, state=_state(after.step, after.amount_minor, [after]))
-    if before is None:
-        return (*payments, after)
-    return tuple(after if each is before else each for each in payments)
+    place = next((place for place, each in enumerate(payments) if each.payment_id == event.payment_id), len(payments))
+    after = _copied(payments[place]) if place < len(payments) else PaymentRow(event.payment_id, step="NONE")
+    _change(after, event)
+    after.state = _state(after.step, after.amount_minor, after.captured_minor, after.refunded_minor)
+    return (*payments[:place], after, *payments[place + 1 :])
 
 
-def _evolved(row: PaymentRow, event: PaymentEvent) -> PaymentRow:
+def _copied(row: PaymentRow) -> PaymentRow:
+    """`dataclasses.replace` and `copy.copy` take five times as long."""
+    return PaymentRow(
+        row.payment_id,
+        row.method,
+        row.step,
+        row.amount_minor,
+        row.captured_minor,
+        row.refunding_minor,
+        row.refunded_minor,
+        row.url,
+        row.reason,
+    )
+
+
+def _change(row: PaymentRow, event: PaymentEvent) -> None:
     match event:
         case PaymentRequested(amount=amount, method=method):
-            return PaymentRow(row.payment_id, method, amount_minor=amount.amount)
+            row.method, row.step, row.amount_minor = method, "REQUESTED", amount.amount
         case PaymentActionRequired(url=url):
-            return replace(row, step="ACTION_REQUIRED", url=url)
+            row.step, row.url = "ACTION_REQUIRED", url
         case PaymentAuthorized(amount=amount):
-            return replace(row, step="AUTHORIZED", amount_minor=amount.amount, url="")
+            row.step, row.amount_minor, row.url = "AUTHORIZED", amount.amount, ""
         case PaymentCaptured(amount=amount, capture_id=capture_id):
-            captured = row.captured_minor + amount.amount
-            is_all = capture_id == AT_ONCE or captured >= row.amount_minor
-            whole = max(row.amount_minor, captured)
-            step = "CAPTURED" if is_all else row.step
-            return replace(row, step=step, amount_minor=whole, captured_minor=captured, url="")
+            row.captured_minor += amount.amount
+            if capture_id == AT_ONCE or row.captured_minor >= row.amount_minor:
+                row.step = "CAPTURED"
+            row.amount_minor, row.url = max(row.amount_minor, row.captured_minor), ""
         case CaptureFailed(reason=reason):
-            return replace(row, reason=reason)
+            row.reason = reason
         case PaymentDeclined(reason=reason):
-            return replace(row, step="DECLINED", reason=reason, url="")
+            row.step, row.reason, row.url = "DECLINED", reason, ""
         case PaymentVoided():
-            return replace(row, step="CAPTURED" if row.captured_minor else "VOIDED", url="")
+            row.step, row.url = "CAPTURED" if row.captured_minor else "VOIDED", ""
         case RefundRequested(amount=amount):
-            return replace(row, refunding_minor=row.refunding_minor + amount.amount)
+            row.refunding_minor += amount.amount
         case PaymentRefunded(amount=amount):
-            refunding = max(0, row.refunding_minor - amount.amount)
-            return replace(row, refunding_minor=refunding, refunded_minor=row.refunded_minor + amount.amount)
+            row.refunding_minor = max(0, row.refunding_minor - amount.amount)
+            row.refunded_minor += amount.amount
         case RefundFailed(reason=reason):
-            return replace(row, refunding_minor=0, reason=reason)
+            row.refunding_minor, row.reason = 0, reason
         case CaptureRequested() | PaymentVoidRequested():
-            return row
+            pass
         case _:
             assert_never(event)
 
 
-def state_of(total_minor: int, payments: Payments) -> str:
-    """Of the whole order: money that came tells the state; before any has, the newest try does."""
-    return _state(payments[-1].step if payments else "NONE", total_minor, payments)
+def told(total_minor: int, payments: Payments) -> tuple[str, int, int]:
+    """The state of the whole order, and what was captured and refunded, in minor units.
+
+    Money that came tells the state; before any has, the newest try does."""
+    captured = sum([each.captured_minor for each in payments])
+    refunded = sum([each.refunded_minor for each in payments])
+    step = payments[-1].step if payments else "NONE"
+    return _state(step, total_minor, captured, refunded), captured, refunded
 
 
-def _state(step: str, due_minor: int, payments: Sequence[PaymentRow]) -> str:
-    captured = sum(each.captured_minor for each in payments)
-    held = captured - sum(each.refunded_minor for each in payments)
+def _state(step: str, due_minor: int, captured: int, refunded: int) -> str:
+    held = captured - refunded
     if captured <= 0:
         return step
     if held <= 0:

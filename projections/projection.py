@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from events.privacy import SubjectForgotten
@@ -10,6 +11,20 @@ from events.store import Fact
 R = TypeVar("R", bound=tuple[Any, ...])
 
 Key = tuple[Any, ...]
+
+
+def changed(row: R, changes: Mapping[str, Any]) -> R:
+    """As `row._replace(**changes)`; a row of thirty fields is made in a third of the time. Raises KeyError."""
+    kind = type(row)
+    places, values = _places(kind), list(row)
+    for name, value in changes.items():
+        values[places[name]] = value
+    return tuple.__new__(kind, values)
+
+
+@cache
+def _places(kind: type[Any]) -> Mapping[str, int]:
+    return {name: place for place, name in enumerate(kind._fields)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,9 @@ class Projection(Generic[R]):
     personal: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     """The columns that hold personal data, and what takes its place when the person is forgotten: what facts say then
     as well."""
+    stream: str | None = None
+    """Where each row is made of the facts of one stream, which the row's key names behind this category: `order`. The
+    rows may then be folded side by side."""
     person: str = "customer_id"
     """The column that says whom that is about."""
 

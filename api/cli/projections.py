@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="How far the read side is, and making it anew.", no_args_is_help=True)
 
 NUMBERS = ("position", "behind", "since s", "facts/s", "ready in s", "parked", "epoch")
+PROCESSES_MAX = 4
+"""More than that are held up by PostgreSQL, which serves the shop meanwhile."""
 OLDER_CODE = "folded by older code: rebuild"
 
 Name = Annotated[str, typer.Argument(help="As `daybook projections status` shows it.")]
@@ -65,12 +67,17 @@ async def _states(shop: "Shop") -> "Sequence[ProjectionState]":
 
 @app.command()
 def rebuild(
-    name: Name, diff: Annotated[bool, typer.Option(help="Say which rows were not as the facts say.")] = False
+    name: Name,
+    diff: Annotated[bool, typer.Option(help="Say which rows were not as the facts say.")] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many fold side by side, where rows allow it; one for each core, but at most 4."),
+    ] = None,
 ) -> None:
     """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped,
     unless the code or the table has changed since: then it begins anew."""
     projection = _named(name)
-    rebuilt = in_shop(lambda shop: _rebuilt(shop, projection, diff), tool_settings())
+    rebuilt = in_shop(lambda shop: _rebuilt(shop, projection, diff, processes), tool_settings())
     say(f"{name} stands at position {rebuilt.position}, rebuilt in {rebuilt.seconds:.1f} s.")
     if rebuilt.begun_anew:
         say("The rebuild that was interrupted was of other code, so this one began anew.", style="yellow")
@@ -99,11 +106,19 @@ def rollback(name: Name) -> None:
     say(f"The earlier table of {name} is back.")
 
 
-async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "Rebuilt":
+async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool, processes: int | None) -> "Rebuilt":
     from infrastructure.garbage import rarely_collected
     from infrastructure.rebuild import RebuildRunning
     from infrastructure.rebuild import rebuild as rebuild_table
+    from infrastructure.shares import Processes, ShareFailed, processors, reading
 
+    settings, number = shop.settings, processes or min(processors(), PROCESSES_MAX)
+    book = reading(
+        shop.database_url,
+        shop.vault.masters,
+        pooled=settings.pooled,
+        patience_s=settings.database_patience_seconds,
+    )
     out = errors()
     columns = (*rich.progress.Progress.get_default_columns(), rich.progress.TextColumn("{task.fields[rate]}"))
     with rich.progress.Progress(*columns, console=out, disable=not out.is_terminal) as bar:
@@ -121,10 +136,13 @@ async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool) -> "
                     projection,
                     owner=f"{shop.owner}:rebuild",
                     compare=diff,
+                    processes=Processes(number, book) if number > 1 else None,
                     on_progress=on_progress,
                 )
         except RebuildRunning:
             raise Refused(f"{projection.name} is being rebuilt by someone else") from None
+        except ShareFailed as failed:
+            raise Refused(str(failed)) from None
 
 
 def _named(name: str) -> "Projection[Any]":

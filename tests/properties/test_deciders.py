@@ -304,8 +304,8 @@ class AnyShop(RuleBasedStateMachine):
             for fact in self.shop.facts(f"order-{order_id}"):
                 if isinstance(fact, PaymentEvent):
                     rows = payments.evolve(rows, fact)
-            assert payments.state_of(order.total.amount, rows) == order.payment
-            assert sum(each.captured_minor - each.refunded_minor for each in rows) == order.held
+            state, captured, refunded = payments.told(order.total.amount, rows)
+            assert (state, captured - refunded) == (order.payment, order.held)
 
     @invariant()
     def stock_is_never_less_than_what_is_promised(self) -> None:

@@ -73,10 +73,11 @@ from projections.listing_price import listing_price
 from projections.order_summary import LAPSE_REASON, OrderSummaryRow, order_summary
 from projections.payments import PaymentRow
 from projections.product import ProductRow, VariantRow, product
-from projections.projection import Key, Projection
+from projections.projection import Key, Projection, changed
 from projections.stock_level import StockLevelRow, stock_level
 from projections.user_account import UserAccountRow, user_account
 from projections.wishlist import WishlistRow, WishRow, wishlist
+from tests.golden.__main__ import example
 from tests.unit import pasts
 from tests.unit.pasts import (
     ANN,
@@ -502,3 +503,24 @@ def test_lists_need_not_hear_of_units_as_long_as_some_are_left() -> None:
     some, fewer = (AvailabilityRow(SMALL, MUG, units, True) for units in (7, 6))
     none = AvailabilityRow(SMALL, MUG, 0, False)
     assert availability.shown(some) == availability.shown(fewer) != availability.shown(none)
+
+
+DIVISIBLE = [(each, kind) for each in PROJECTIONS if each.stream is not None for kind in each.facts]
+
+
+@pytest.mark.parametrize(
+    ("projection", "kind"), DIVISIBLE, ids=lambda each: getattr(each, "name", None) or each.__name__
+)
+def test_rows_that_are_folded_side_by_side_are_of_one_stream_each(projection: Projection[Any], kind: type) -> None:
+    event: Any = example(kind)
+    [key] = projection.keys(event)
+    assert [f"{projection.stream}-{part}" for part in key] == [stream_of(event)]
+
+
+def test_a_changed_row_is_that_row_with_other_values() -> None:
+    row = AvailabilityRow("SKU-1", ProductId("prd_1"), 3, True)
+    assert changed(row, {"units": 0, "in_stock": False}) == row._replace(units=0, in_stock=False)
+    assert type(changed(row, {})) is AvailabilityRow
+    assert row.units == 3, "the row before is as it was"
+    with pytest.raises(KeyError):
+        changed(row, {"nothing": 1})
