@@ -11,6 +11,8 @@ import time
 from contextlib import ExitStack
 from functools import partial
 
+import uvloop
+
 from benchmarks.children import child
 from benchmarks.figures import Aim, Figure
 from benchmarks.ground import Ground
@@ -122,4 +124,4 @@ async def _their_load(url: str, seconds: float) -> Load:
 
 if __name__ == "__main__":
     _url, _begin, _seconds = sys.argv[1:]
-    print(json.dumps(asyncio.run(_latencies_s(_url, BUYERS // PROCESSES, float(_begin), float(_seconds)))))
+    print(json.dumps(uvloop.run(_latencies_s(_url, BUYERS // PROCESSES, float(_begin), float(_seconds)))))

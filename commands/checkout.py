@@ -15,10 +15,12 @@ from commands.stock import noticed
 from events import Event
 from events.cart import CartCheckedOut
 from events.order import OrderPlaced, Reservation
+from events.quick import quick
 from events.stock import StockEvent, StockReserved
 from events.values import DEFAULT_LOCATION, Address, CartId, Line, Money, OrderId, Sku, UserId
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
     """Order what the cart holds at today's prices. `expected_total` is what the shopper was shown, if given.
@@ -40,6 +42,7 @@ class PlaceOrder:
     email: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RecordSale:
     """An order that was placed elsewhere, at another time, for the totals its lines say: history brought in."""

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from events import Event, stream_name, stream_of
+from events.quick import quick
 
 S = TypeVar("S")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ref(Generic[S]):
     """A stream to read, and how its facts fold into a state."""

@@ -21,6 +21,7 @@ from commands.rejections import Rejected, VersionMismatch
 from commands.states import Known, Replayed, States
 from commands.streams import Entry, Streams, Unread, wrote
 from events import Event
+from events.quick import quick
 from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
 S = TypeVar("S")
@@ -31,6 +32,7 @@ TOGETHER_ATTEMPTS = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.1
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a command led to: facts stored up to `position`, and the version of every stream it read or wrote.
@@ -118,7 +120,8 @@ class Handler:
 
         Raises Rejected with the reason why not, StreamArchived or StoreBusy."""
         for attempt in range(MAX_ATTEMPTS):
-            await _pause(attempt)
+            if attempt > TOGETHER_ATTEMPTS:
+                await _pause(attempt)
             reading, answer = await self._answer(question, assuming=False)
             if await self._streams.are_final(reading.seen):
                 if isinstance(answer, Rejected):
@@ -160,7 +163,8 @@ class Handler:
         expected: Mapping[Ref[Any], int],
     ) -> Done:
         for attempt in range(MAX_ATTEMPTS):
-            await _pause(attempt)
+            if attempt > TOGETHER_ATTEMPTS:
+                await _pause(attempt)
             try:
                 reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
             except StreamArchived as archived:
@@ -237,7 +241,7 @@ class Handler:
         )
         task = asyncio.ensure_future(self._store.append(append))
         led_to = {stream: Known(versions[stream], reading.states[stream]) for stream in reading.written}
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        settled: asyncio.Future[None] = task.get_loop().create_future()
         task.add_done_callback(lambda task: self._settle(task, reading, led_to, settled))
         for stream in escrows:
             self._streams.sent(stream, task)
@@ -285,10 +289,9 @@ class Handler:
 
 
 async def _pause(attempt: int) -> None:
-    """Longer and longer, but for the first attempts."""
-    if attempt > TOGETHER_ATTEMPTS:
-        pause_s = FIRST_PAUSE_S * 2 ** (attempt - TOGETHER_ATTEMPTS)
-        await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, pause_s))
+    """Longer and longer."""
+    pause_s = FIRST_PAUSE_S * 2 ** (attempt - TOGETHER_ATTEMPTS)
+    await asyncio.sleep(random.random() * min(LONGEST_PAUSE_S, pause_s))
 
 
 def _replayed(key: IdempotencyKey, position: int, once: Once | None) -> Done:

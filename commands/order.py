@@ -24,6 +24,7 @@ from events.order import (
     Reservation,
 )
 from events.payment import PaymentRefunded
+from events.quick import quick
 from events.values import DEFAULT_LOCATION, CartId, Money, OrderId, PaymentId, Sku, UserId
 
 
@@ -43,6 +44,7 @@ ALLOWED = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Order:
     status: Status = Status.NEW

@@ -28,22 +28,30 @@ class Reading:
     """Of each stream written to that has a balance: within which the decision holds at a later version too."""
 
     def __call__(self, ref: Ref[S]) -> S:
-        if ref.stream not in self.states:
-            self.all([ref])
-        return self.states[ref.stream]  # type: ignore[no-any-return]
+        stream = ref.stream
+        if stream not in self.states:
+            if stream not in self.streams:
+                self._take_as_new([ref])
+            self._take(ref)
+        return self.states[stream]  # type: ignore[no-any-return]
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
-        unread = [ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams]
+        self._take_as_new([ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams])
+        for ref in refs:
+            if ref.stream not in self.states:
+                self._take(ref)
+        return [self.states[ref.stream] for ref in refs]
+
+    def _take_as_new(self, unread: Sequence[Ref[Any]]) -> None:
         if to_read := [ref for ref in unread if not (self.assuming and ref.assumed_new)]:
             raise Unread(to_read)
         for ref in unread:
             self.streams.put(ref.stream, Entry(0, ref.fold.initial))
-        for ref in refs:
-            if ref.stream not in self.states:
-                entry = self.streams.use(ref.stream)
-                self.seen[ref.stream], self.refs[ref.stream] = entry, ref
-                self.states[ref.stream] = entry.state
-        return [self.states[ref.stream] for ref in refs]
+
+    def _take(self, ref: Ref[Any]) -> None:
+        entry = self.streams.use(ref.stream)
+        self.seen[ref.stream], self.refs[ref.stream] = entry, ref
+        self.states[ref.stream] = entry.state
 
     def evolve(self, events: Sequence[Event]) -> None:
         """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""

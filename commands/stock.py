@@ -8,6 +8,7 @@ from commands.decider import Balance, Fold, Read
 from commands.location import existing_location
 from commands.product import product_of
 from commands.rejections import LimitExceeded, OutOfStock, Shortage, StockWouldGoNegative
+from events.quick import quick
 from events.stock import (
     StockAdjusted,
     StockArrived,
@@ -71,6 +72,7 @@ class SetThreshold:
 StockCommand = ReceiveStock | AdjustStock | TransferStock | SetThreshold
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Stock:
     """Who holds a reservation is known to its order, so this stays a few numbers however long the stream grows."""

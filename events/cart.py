@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from events.quick import quick
 from events.values import CartId, Money, OrderId, ProductId, Sku, UserId
 
 
@@ -11,6 +12,7 @@ class CartOpened:
     customer_id: UserId | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CartLineAdded:
     """`quantity` more units: two additions at once add up. `prices` of one unit are what the shopper saw then."""

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.payment import PaymentEvent
+from events.quick import quick
 from events.values import Address, CartId, Line, Money, OrderId, PaymentId, ReturnId, Sku, UserId, personal
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """Units of an order that are reserved at one location."""
@@ -29,6 +31,7 @@ class Shipping:
     tax_ppm: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderPlaced:
     """What was ordered, and the whole computation of what it costs, frozen.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.quick import quick
 from events.values import DEFAULT_LOCATION, OrderId, Sku
 
 
@@ -24,6 +25,7 @@ class StockAdjusted:
     location: str = DEFAULT_LOCATION
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StockReserved:
     sku: Sku

@@ -7,10 +7,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from events import Event
+from events.quick import quick
 
 E_co = TypeVar("E_co", covariant=True)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """Who asked for a change, with which command, and what it hangs together with."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
+from events.quick import quick
+
 CategoryId = NewType("CategoryId", str)
 ProductId = NewType("ProductId", str)
 Sku = NewType("Sku", str)
@@ -42,6 +44,7 @@ class CurrencyMismatch(ValueError):
     """Amounts of two currencies were added or compared."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in integer minor units (cents) of an ISO 4217 currency."""
@@ -95,6 +98,7 @@ class Attribute:
     values: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Line:
     """One article of an order as it was sold: what it was called and cost is frozen here.

@@ -85,6 +85,7 @@ class Committer:
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._patience_s = patience_s
@@ -94,7 +95,9 @@ class Committer:
         self._writer, self._batch = uuid4(), 0
 
     async def __aenter__(self) -> "Committer":
-        self._task = asyncio.create_task(self._run(), name="committer")
+        # Asked for at every append, the running loop would cost a system call each time.
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="committer")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -109,7 +112,8 @@ class Committer:
 
     def submit(self, append: RawAppend) -> "asyncio.Future[Appended]":
         """To be awaited; that raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
-        answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        assert self._loop is not None
+        answer: asyncio.Future[Appended] = self._loop.create_future()
         if self._closing or len(self._queue) >= MAX_WAITING_APPENDS:
             self._metrics.busy()
             answer.set_exception(StoreBusy(f"{len(self._queue)} appends are waiting"))

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -31,6 +32,8 @@ class Divider:
         self._vault = vault
         self._types = {name: kind for name, kind in types.items() if personal_fields(kind)}
         self.fields = {kind: personal_fields(kind) for kind in self._types.values()}
+        # Named twice, a single one makes a tuple as well.
+        self._values = {kind: attrgetter(names[0], *names) for kind, names in self.fields.items()}
         self._forgotten = {name: _encode(_forgotten(kind)) for name, kind in self._types.items()}
 
     def __contains__(self, stored_name: str) -> bool:
@@ -38,9 +41,9 @@ class Divider:
 
     def divided(self, event: Event) -> tuple[bytes, Personal | None]:
         """The fact without what is personal, and that. Raises ValueError if it does not say whom it is about."""
-        values = {name: value for name in self.fields[type(event)] if (value := getattr(event, name))}
-        if not values:
+        if not any(self._values[type(event)](event)):
             return _encode(event), None
+        values = {name: value for name in self.fields[type(event)] if (value := getattr(event, name))}
         person = person_of(event)
         if not person or _encode(person) != f'"{person}"'.encode():
             raise ValueError(f"{type(event).__name__} holds personal data and says of nobody whose it is")

@@ -63,12 +63,14 @@ def encoded(append: Append, transcoder: FactTranscoder, *, divided: bool = True)
         if not 0 <= expected <= MAX_VERSION:
             raise AppendRefused(f"stream {stream} can never be at version {expected}")
     try:
-        facts = []
+        facts, persons, version = [], [], transcoder.evolution.version
         for stream, event in zip(append.streams or map(stream_of, append.events), append.events, strict=True):
-            name = type(event).__name__
             body, personal = transcoder.divided(event) if divided else (transcoder.encode(event), None)
-            version = transcoder.evolution.version(name)
-            facts.append(RawFact(stream, str(uuid7()), name, version, body.decode(), append.occurred_at, personal))
+            if personal is not None:
+                persons.append(personal.person)
+            name = type(event).__name__
+            text = body.decode()
+            facts.append(RawFact(stream, str(uuid7()), name, version(name), text, append.occurred_at, personal))
         return RawAppend(
             facts,
             dict(append.expected),
@@ -77,7 +79,7 @@ def encoded(append: Append, transcoder: FactTranscoder, *, divided: bool = True)
             append.ticket,
             append.after,
             append.escrows,
-            {fact.personal.person for fact in facts if fact.personal is not None},
+            persons,
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise AppendRefused(str(error)) from error
