@@ -43,7 +43,7 @@ async def check_access(order_id: OrderId, who: Asking, handle: Handling) -> None
     if who.principal is not None and who.principal.is_staff:
         return
     try:
-        found = await handle.shop.handler.read(orders(order_id))
+        found = await handle.shop.handler.read(orders(order_id), at_least=1)  # whose it is does not change
         owner = found.customer_id, found.cart_id
     except StreamArchived:
         known = await order_summary.order(handle.shop.pool, order_id)

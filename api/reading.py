@@ -81,15 +81,19 @@ class Reading:
 
     async def _reached(self, name: str, wanted: int, deadline: float) -> int:
         positions, loop = self.shop.positions, asyncio.get_running_loop()
+        is_heard_of = positions[name] > 0
         while positions[name] < max(wanted, 1):
+            left_s = deadline - loop.time()
+            if is_heard_of and left_s > 0 and await positions.reach(name, wanted, min(POLL_S, left_s)):
+                break
             # What this process has not heard of may have happened all the same: the table is asked, seldom.
             positions.advance(name, await self._stored_position(name))
             if positions[name] >= wanted:
                 break
-            if (left_s := deadline - loop.time()) <= 0:
+            if left_s <= 0:
                 detail = f"The read side is at {positions[name]}, not at {wanted} yet."
                 raise Problem(503, "projection_behind", detail, position=positions[name])
-            await positions.reach(name, wanted, min(POLL_S, left_s))
+            is_heard_of = True
         return positions[name]
 
     async def _stored_position(self, name: str) -> int:

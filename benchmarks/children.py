@@ -47,7 +47,8 @@ def environment(ground: Ground, database_url: str, gateway_url: str = NOBODY) ->
 
 @dataclass(slots=True)
 class Child:
-    """A running process. `peak_mb` is the most that it, or any one process it started, held in memory (RSS)."""
+    """A running process. `peak_mb` is the most that it, or any one process it started, held in memory (RSS), if that is
+    `watched`."""
 
     process: "subprocess.Popen[str]"
     log: Path
@@ -79,8 +80,11 @@ class Child:
 
 
 @contextlib.contextmanager
-def child(module: str, *arguments: str, env: Mapping[str, str]) -> Iterator[Child]:
-    """`python -m module arguments`, stopped in the end if it still runs. Its stdout is a pipe, its stderr the log."""
+def child(module: str, *arguments: str, env: Mapping[str, str], watched: bool = False) -> Iterator[Child]:
+    """`python -m module arguments`, stopped in the end if it still runs. Its stdout is a pipe, its stderr the log.
+
+    Only where memory is the figure is it `watched`: each look goes through all processes of the machine, which would
+    take a fifth of a processor from those who are measured."""
     command = [sys.executable, "-m", module, *arguments]
     with (
         tempfile.NamedTemporaryFile("w", prefix="daybook-bench-") as log,
@@ -88,12 +92,14 @@ def child(module: str, *arguments: str, env: Mapping[str, str]) -> Iterator[Chil
     ):
         started = Child(process, Path(log.name))
         watching = threading.Thread(target=started.watch)
-        watching.start()
+        if watched:
+            watching.start()
         try:
             yield started
         finally:
             started.stop_watching()
-            watching.join()
+            if watched:
+                watching.join()
             process.terminate()
             try:
                 process.wait(STOP_WITHIN_S)

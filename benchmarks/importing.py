@@ -65,7 +65,8 @@ async def measure_whole(ground: Ground) -> list[Figure]:
 def _imported(ground: Ground, url: str, baskets: int | None) -> Import:
     some = () if baskets is None else ("--baskets", str(baskets))
     started = time.perf_counter()
-    with child("api.cli", "import", "complete-journey", *some, "--json", env=environment(ground, url)) as importing:
+    env = environment(ground, url)
+    with child("api.cli", "import", "complete-journey", *some, "--json", env=env, watched=True) as importing:
         said, _ = importing.process.communicate()
         whole_seconds = time.perf_counter() - started
         if importing.process.returncode:

@@ -103,7 +103,8 @@ async def _write_orders(url: str, days: int) -> None:
 def _peak(ground: Ground, url: str) -> tuple[float, float]:
     """Megabytes and seconds of one rebuild."""
     started = time.perf_counter()
-    with child("api.cli", "projections", "rebuild", "order_summary", env=environment(ground, url)) as rebuilding:
+    env = environment(ground, url)
+    with child("api.cli", "projections", "rebuild", "order_summary", env=env, watched=True) as rebuilding:
         rebuilding.process.communicate()
         if rebuilding.process.returncode:
             raise RuntimeError(rebuilding.last_words())

@@ -16,7 +16,7 @@ from commands.money import Payment, PaymentState
 from commands.order import Order, orders
 from commands.paper import IssuePapers
 from commands.payment import LetGo
-from commands.policy import Policy
+from commands.policy import Policy, Unavailable
 from commands.settlement import (
     RecordActionRequired,
     RecordAuthorization,
@@ -39,9 +39,17 @@ REACTS_TO = (PaymentRequested, CaptureRequested, PaymentVoidRequested, RefundReq
 
 def fulfilment(gateway: Gateway, seller: Seller) -> Policy:
     async def reaction(fact: Recorded, handler: Handler) -> Sequence[Command]:
+        """The order as it was when the fact was written, or later, will do: whatever follows by then, the rules know.
+
+        After a call in vain it is read anew, since another process may have called it all off."""
         event = fact.event
         assert isinstance(event, REACTS_TO)
-        command = await react(event, await handler.read(orders(event.order_id)), gateway)
+        order = orders(event.order_id)
+        try:
+            command = await react(event, await handler.read(order, at_least=fact.version), gateway)
+        except Unavailable:
+            handler.forget([order])
+            raise
         return () if command is None else (command, IssuePapers(event.order_id, datetime.now(UTC), seller))
 
     return Policy("fulfilment", REACTS_TO, reaction)

@@ -75,6 +75,15 @@ class KeyInFlight(Rejected):
         super().__init__("A request with this Idempotency-Key is under way. Ask again in a moment.")
 
 
+@dataclass(eq=False, slots=True)
+class Watched:
+    """A stream that someone watches: what this process has last led it to, and the position of that."""
+
+    moved: asyncio.Event
+    known: Known | None = None
+    position: int = 0
+
+
 class Handler:
     """Takes commands of every kind. One per process; all methods belong to its event loop.
 
@@ -85,7 +94,7 @@ class Handler:
         self._states = states or Replayed(store)
         self._streams = Streams(store, self._states, cached_streams)
         self._keys_in_flight: set[str] = set()
-        self._watched: dict[str, set[asyncio.Event]] = {}
+        self._watched: dict[str, set[Watched]] = {}
 
     async def __call__(
         self,
@@ -111,9 +120,18 @@ class Handler:
         finally:
             self._keys_in_flight.discard(once.key)
 
-    async def read(self, ref: Ref[S]) -> S:
-        """The present, committed state of a stream."""
-        return (await self._states.read([ref]))[ref.stream].state  # type: ignore[no-any-return]
+    async def read(self, ref: Ref[S], *, at_least: int = 0) -> S:
+        """The present, committed state of a stream; with `at_least`, one of any version from that on will do.
+
+        Such a state is most often in memory. What others have added to the stream meanwhile may be missing."""
+        entry = self._streams.get(ref.stream) if at_least else None
+        if entry is not None and entry.pending is None and entry.version >= at_least:
+            return entry.state  # type: ignore[no-any-return]
+        return (await self.known(ref)).state  # type: ignore[no-any-return]
+
+    async def known(self, ref: Ref[Any]) -> Known:
+        """The present, committed state of a stream, and its version."""
+        return (await self._states.read([ref]))[ref.stream]
 
     async def ask(self, question: Callable[[Read], S]) -> S:
         """What a decision would come to: answered over present, committed states that belong together.
@@ -134,15 +152,15 @@ class Handler:
         return await self._store.versions([ref.stream for ref in refs])
 
     @contextmanager
-    def watching(self, ref: Ref[Any]) -> Iterator[asyncio.Event]:
-        """Set whenever a command of this process has written to the stream."""
-        event = asyncio.Event()
+    def watching(self, ref: Ref[Any]) -> Iterator[Watched]:
+        """Told whenever a command of this process has written to the stream."""
+        watched = Watched(asyncio.Event())
         watchers = self._watched.setdefault(ref.stream, set())
-        watchers.add(event)
+        watchers.add(watched)
         try:
-            yield event
+            yield watched
         finally:
-            watchers.discard(event)
+            watchers.discard(watched)
             if not watchers and self._watched.get(ref.stream) is watchers:
                 del self._watched[ref.stream]
 
@@ -268,7 +286,7 @@ class Handler:
             if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
                 self._streams.lost(conflict.stream)
             return
-        passed = task.result().passed
+        position, passed = task.result().position, task.result().passed
         for stream, known in led_to.items():
             if (entry := self._streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
@@ -276,8 +294,9 @@ class Handler:
                 self._streams.passed(stream, reading.seen[stream].version, known.version)
                 continue
             self._streams.committed(stream, known)
-            for event in self._watched.get(stream, ()):
-                event.set()
+            for watched in self._watched.get(stream, ()):
+                watched.known, watched.position = known, position
+                watched.moved.set()
             self._states.moved(reading.refs[stream], reading.seen[stream].version, known)
 
     async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:

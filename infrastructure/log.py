@@ -71,7 +71,7 @@ def configure(level: str = "info", style: Literal["auto", "json", "console"] = "
     # The service writes one line of its own per request, with the request's id and time.
     logging.getLogger("uvicorn.access").disabled = True
     # Alembic tells of every plugin that it loads; what the service does it says itself, in one line each.
-    for chatty in ("alembic", "httpx", "uvicorn.error"):
+    for chatty in ("alembic", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # While the database is away asyncpg's pool shows a traceback for each try; whoever asks it says so in a line.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

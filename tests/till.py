@@ -37,8 +37,12 @@ class Till:
 
     def __init__(self, file: Path | str = ":memory:", *, failures: int = 0, lost: int = 0) -> None:
         self.bank = Bank(Ledger(file), late_s=0)
-        transport = httpx.ASGITransport(app_of(self.bank, "http://bank.test"))
-        self._gateway = HttpGateway(transport, "http://bank.test", "till", "")
+        self._http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app_of(self.bank, "http://bank.test")),
+            base_url="http://bank.test",
+            headers={"Authorization": "Bearer till"},
+        )
+        self._gateway = HttpGateway(self._send, "")
         self.failures, self.lost = failures, lost
         self.step: Callable[[], Awaitable[None]] = _go_on
         """Awaited before and after the sandbox does anything."""
@@ -67,6 +71,10 @@ class Till:
     async def moved(self, order_id: OrderId) -> list[tuple[str, int]]:
         """What the sandbox took and gave back for an order."""
         return [(each.kind, each.amount.amount) for each in await self.movements(EPOCH) if each.order_id == order_id]
+
+    async def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        answer = await self._http.request(method, path, content=body)
+        return answer.status_code, answer.content
 
     async def _through(self, what: str, id_: str, asking: Awaitable[A]) -> A:
         self.asked.append((what, id_))

@@ -1,7 +1,6 @@
 """Placing an order and what happens to it after."""
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -29,13 +28,16 @@ from api.problems import invalid
 from api.reading import wait_seconds
 from api.security import TOKEN_MAY_BE_SENT, Shopper, Staff
 from api.straight import StraightRoute
+from api.wiring import Shop
 from commands.checkout import PlaceOrder
-from commands.handler import Done
+from commands.decider import Ref
+from commands.handler import Done, Watched
 from commands.money import PaymentState
-from commands.order import orders
+from commands.order import Order, orders
 from commands.order_life import CancelOrder, CompleteOrder, ShipOrder, Units
 from commands.paper import IssuePapers
 from commands.payment import PayOrder
+from commands.states import Known
 from events.order import OrderPlaced
 from events.values import GUEST, OrderId, PaymentId, UserId
 from infrastructure.ids import new_id
@@ -170,24 +172,27 @@ async def pay_order(
     await check_access(order_id, who, handle)
     command = PayOrder(order_id, PaymentId(new_id("pay")), body.method, body.capture)
     order = orders(order_id)
-    response = await handle(
-        command,
-        IssuePapers(order_id, datetime.now(UTC), handle.shop.settings.seller),  # nothing may be left to be paid
-        about=order,
-        status=202,
-        answer=lambda done: {
-            "order_id": order_id,
-            "payment_id": command.payment_id,
-            "version": done.versions[order.stream],
-        },
-    )
-    if (wait_s := wait_seconds(prefer, 0)) and (position := await _outcome(order_id, handle, wait_s)):
-        version = (await handle.shop.store.versions([order.stream]))[order.stream]
-        outcome = {"payment": (await handle.shop.handler.read(order)).payment, "version": version}
-        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-        headers |= {"commit-position": str(position), "etag": f'"{version}"', "preference-applied": "wait"}
-        return Response(to_json(from_json(bytes(response.body)) | outcome), response.status_code, headers)
-    return response
+    wait_s = wait_seconds(prefer, 0)
+    with handle.shop.handler.watching(order) as watched:
+        response = await handle(
+            command,
+            IssuePapers(order_id, datetime.now(UTC), handle.shop.settings.seller),  # nothing may be left to be paid
+            about=order,
+            status=202,
+            answer=lambda done: {
+                "order_id": order_id,
+                "payment_id": command.payment_id,
+                "version": done.versions[order.stream],
+            },
+        )
+        outcome = await _outcome(order, watched, handle.shop, wait_s) if wait_s else None
+    if outcome is None:
+        return response
+    (version, state), position = outcome
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    headers |= {"commit-position": str(position), "etag": f'"{version}"', "preference-applied": "wait"}
+    said = from_json(bytes(response.body)) | {"payment": state.payment, "version": version}
+    return Response(to_json(said), response.status_code, headers)
 
 
 @router.post("/{order_id}/cancel", response_model=Changed)
@@ -213,18 +218,24 @@ async def complete_order(order_id: OrderPath, staff: Staff, handle: Handle) -> R
     return await handle(CompleteOrder(order_id), about=orders(order_id))
 
 
-async def _outcome(order_id: OrderId, handle: Handle, wait_s: float) -> int | None:
-    """A position at which the payment is settled; None if that has not come about in time.
+async def _outcome(order: Ref[Order], watched: Watched, shop: Shop, wait_s: float) -> tuple[Known, int] | None:
+    """The order once its payment is settled, and the position of that; None if it has not come about in time.
 
     Told at once if it is settled in this process; what another one does is looked for, less and less often."""
-    handler, loop, order = handle.shop.handler, asyncio.get_running_loop(), orders(order_id)
+    loop = asyncio.get_running_loop()
     deadline, pause_s = loop.time() + wait_s, FIRST_LOOK_S
-    with handler.watching(order) as moved:
-        while (left_s := deadline - loop.time()) > 0:
-            moved.clear()
-            if (await handler.read(order)).payment is not PaymentState.REQUESTED:
-                return await handle.shop.store.head()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(moved.wait(), min(left_s, pause_s))
-            pause_s = min(LAST_LOOK_S, pause_s * 2)
-    return None
+    known, position = watched.known, watched.position
+    while True:
+        if known is None:  # nothing was told, so the book is asked
+            known, position = await shop.handler.known(order), await shop.store.head()
+        if known.state.payment is not PaymentState.REQUESTED:
+            return known, position
+        if (left_s := deadline - loop.time()) <= 0:
+            return None
+        watched.moved.clear()
+        try:
+            async with asyncio.timeout(min(left_s, pause_s)):
+                await watched.moved.wait()
+            known, position = watched.known, watched.position
+        except TimeoutError:
+            known, pause_s = None, min(LAST_LOOK_S, pause_s * 2)

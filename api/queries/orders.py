@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import Query
-from pydantic import BaseModel
+from fastapi import Query, Response
+from pydantic import BaseModel, TypeAdapter
 
 from api.fields import OrderPath
 from api.order_access import Asking, WhoAsks
@@ -45,6 +45,9 @@ class Diff(BaseModel):
     data: list[Difference]
 
 
+_JSON = TypeAdapter(Order)
+
+
 @router.get("", responses=shown(page_of(examples.SUMMARY)))
 async def list_orders(
     read: Read,
@@ -58,7 +61,7 @@ async def list_orders(
     return await page(ORDERS, filters, order_summary.summary_from_row, caller=caller.user_id)
 
 
-@router.get("/{order_id}", responses=shown(examples.ORDER))
+@router.get("/{order_id}", response_model=Order, responses=shown(examples.ORDER))
 async def get_order(
     order_id: OrderPath,
     read: Read,
@@ -68,7 +71,7 @@ async def get_order(
         AsOf,
         Query(description="As it was known at this time (by `recorded_at`), or at this position of the book."),
     ] = None,
-) -> Order:
+) -> Response:
     """One order, as it is or, by `version` or `as_of`, as it was: folded anew from its facts."""
     if version is not None and as_of is not None:
         raise invalid("?as_of", "give either version or as_of")
@@ -83,7 +86,7 @@ async def get_order(
     if order is None or not caller.may_see(order.customer_id, order.cart_id):
         raise NotFound("order", order_id)
     read.tagged(order.version)
-    return order
+    return read.answer(_JSON.dump_json(order))
 
 
 @router.get("/{order_id}/history", responses=shown(examples.HISTORY))

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import aiohttp
 import structlog
 import uvicorn
 from standardwebhooks import Webhook
@@ -95,7 +95,7 @@ def app_of(bank: Bank, public_url: str) -> Starlette:
     )
 
 
-async def deliver(bank: Bank, secret: str, http: httpx.AsyncClient) -> None:
+async def deliver(bank: Bank, secret: str, http: aiohttp.ClientSession) -> None:
     """Until cancelled: keep promises and send webhooks, each until it is taken."""
     signer, under_way = Webhook(secret), set[asyncio.Task[None]]()
     while True:
@@ -108,7 +108,7 @@ async def deliver(bank: Bank, secret: str, http: httpx.AsyncClient) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _sent(bank: Bank, webhook: Row, signer: Webhook, http: httpx.AsyncClient) -> None:
+async def _sent(bank: Bank, webhook: Row, signer: Webhook, http: aiohttp.ClientSession) -> None:
     sent_at = datetime.now(UTC)
     movement = "refund_id" if webhook["type"].startswith("refund") else "capture_id"
     data = {
@@ -124,11 +124,12 @@ async def _sent(bank: Bank, webhook: Row, signer: Webhook, http: httpx.AsyncClie
         "webhook-signature": signer.sign(webhook["event_id"], sent_at, body),
     }
     try:
-        answer = await http.post(webhook["url"], content=body, headers=headers)
-    except httpx.HTTPError as error:
-        log.warning("webhook_not_taken", webhook=webhook["event_id"], error=str(error))
+        async with http.post(webhook["url"], data=body, headers=headers, allow_redirects=False) as answer:
+            taken = 200 <= answer.status < 300
+    except (aiohttp.ClientError, TimeoutError) as error:
+        log.warning("webhook_not_taken", webhook=webhook["event_id"], error=str(error) or type(error).__name__)
         return
-    if answer.is_success:
+    if taken:
         bank.ledger.delivered(webhook["id"])
 
 
@@ -141,7 +142,7 @@ async def sandbox_served(data_dir: Path, secret: str, host: str = "127.0.0.1", p
         bank = Bank(ledger)
         config = uvicorn.Config(app_of(bank, url), log_config=None, access_log=False, lifespan="off", ws="none")
         server = _Server(config)
-        async with httpx.AsyncClient(timeout=WEBHOOK_TIMEOUT_S) as http:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEBHOOK_TIMEOUT_S)) as http:
             tasks = [asyncio.create_task(server.serve(sockets=[listener]))]
             tasks.append(asyncio.create_task(deliver(bank, secret, http)))
             try:
