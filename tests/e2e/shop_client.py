@@ -1,8 +1,7 @@
 """Calls the shop over HTTP as guests, customers and staff do, and prepares what a test is about in one line."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,10 @@ from infrastructure.ids import new_id
 from infrastructure.settings import Mode, Settings
 from tests.keys import MASTER_KEY
 from tests.sandbox import WEBHOOK_SECRET, sandbox_url
+from tests.waiting import eventually
 
 PASSWORD = "correct horse 9"
 SECRET_KEY = "only for tests " * 3
-PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +168,6 @@ def created(answer: httpx.Response) -> str:
     """The id of what was made."""
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what happens in the background; fails after ten seconds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await holds():
-            await asyncio.sleep(0.02)
 
 
 def settings_for(database_url: str, redis_url: str, key_prefix: str, data_dir: Path) -> Settings:

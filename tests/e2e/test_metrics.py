@@ -15,7 +15,8 @@ from events.claim import NameClaimed
 from events.store import Append, Conflict, IdempotencyKey
 from infrastructure.settings import Settings
 from tests.e2e.service import serving
-from tests.e2e.shop_client import ShopClient, eventually, open_client
+from tests.e2e.shop_client import ShopClient, open_client
+from tests.waiting import eventually
 
 Labels = frozenset[tuple[str, str]]
 

@@ -64,7 +64,7 @@ async def test_each_language_finds_its_words_also_from_the_cache_and_after_a_reb
     for language, found in (("german", GERMAN), ("simple", SIMPLE), ("german", GERMAN), ("english", ENGLISH)):
         known = client.shop.near.generation
         assert await search_language.speak(own_database_url, language)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while client.shop.near.generation == known:
                 await asyncio.sleep(0.01)
         assert await _found(client) == found

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.e2e.service import Service, own_data_dir, serving
-from tests.e2e.shop_client import eventually
+from tests.waiting import eventually
 
 SIGN_IN = re.compile(r"^\s+(admin|staff|customer)\s+(\S+@example\.com)\s+(\S+)$", re.MULTILINE)
 

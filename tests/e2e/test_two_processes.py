@@ -11,7 +11,7 @@ import pytest
 
 from infrastructure.ids import new_id
 from tests.e2e.service import authorization, running, serving
-from tests.e2e.shop_client import eventually
+from tests.waiting import eventually
 
 UNITS, BUYERS, EACH_WANTS = 21, 30, 2
 
