@@ -1,6 +1,7 @@
 """What tests stand on: real servers, embedded and outside, and in them a database and a key prefix for each module."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -112,11 +113,21 @@ def key_prefix(redis_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patient_with_redis() -> Iterator[None]:
-    """On a busy machine nothing is answered in a moment, and a Redis that was late is passed over for a second."""
+def redis_timeout_s() -> Iterator[float]:
+    """How long Redis is waited for in production. In tests it is longer: on a busy machine nothing is answered in a
+    moment, and a Redis that was late is passed over for a second."""
     with pytest.MonkeyPatch.context() as patched:
+        in_production = caching.TIMEOUT_S
         patched.setattr(caching, "TIMEOUT_S", 10.0)
-        yield
+        yield in_production
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a module has left open is found at its end, so that it fails that module and not a later one."""
+    yield
+    if "unit" not in request.path.parts:
+        gc.collect()
 
 
 @pytest.fixture

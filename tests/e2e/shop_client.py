@@ -1,5 +1,6 @@
 """Calls the shop over HTTP as guests, customers and staff do, and prepares what a test is about in one line."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from infrastructure.ids import new_id
 from infrastructure.settings import Mode, Settings
 from tests.keys import MASTER_KEY
 from tests.sandbox import WEBHOOK_SECRET, sandbox_url
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 PASSWORD = "correct horse 9"
 SECRET_KEY = "only for tests " * 3
@@ -45,7 +46,11 @@ class Caller:
     async def get(self, path: str, **params: Any) -> httpx.Response:
         """Waits for what was written before. Parameters with brackets in their names come as `**{...}`."""
         headers = {"Min-Position": str(self._client.position), "Prefer": "wait=5"}
-        return await self.request("GET", path, params=params or None, headers=headers)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                answer = await self.request("GET", path, params=params or None, headers=headers)
+                if answer.status_code != 503 or answer.json()["code"] != "projection_behind":
+                    return answer
 
     async def post(self, path: str, body: Any = None, *, key: str | None = None, **kwargs: Any) -> httpx.Response:
         """With a fresh Idempotency-Key, unless one is given; an empty one sends none."""

@@ -9,11 +9,20 @@ import pytest_asyncio
 import redis.asyncio
 from pydantic import SecretStr
 
+from infrastructure import cache as caching
 from infrastructure.embedded.sharing import shared
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Caller, Product, ShopClient, created, open_client
 from tests.relay import Relay, relay
 from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module", autouse=True)
+def impatient(redis_timeout_s: float) -> Iterator[None]:
+    """As in production: a Redis that is too slow is gone on without."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(caching, "TIMEOUT_S", redis_timeout_s)
+        yield
 
 
 @pytest.fixture(scope="module")

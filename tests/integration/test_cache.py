@@ -94,8 +94,10 @@ async def test_without_redis_nobody_waits_and_nothing_is_raised(key_prefix: str)
         assert not await cache.alive()
 
 
-async def test_a_redis_that_hangs_is_left_alone_for_a_while(key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caching, "TIMEOUT_S", 0.25)
+async def test_a_redis_that_hangs_is_left_alone_for_a_while(
+    key_prefix: str, redis_timeout_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "TIMEOUT_S", redis_timeout_s)
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -154,9 +156,9 @@ async def test_a_full_redis_answers_from_what_it_has_lets_go_and_takes_in_again(
 
 
 async def test_a_slow_redis_is_waited_for_a_moment_and_used_again_once_it_is_quick(
-    redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, key_prefix: str, redis_timeout_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caching, "TIMEOUT_S", 0.25)
+    monkeypatch.setattr(caching, "TIMEOUT_S", redis_timeout_s)
     monkeypatch.setattr(caching, "PAUSE_AFTER_FAILURE_S", 0.3)
     async with relay(redis_url) as between, open_cache(_through(between, redis_url), key_prefix) as cache:
         await cache.put("product", "slow", 1, b"one")
