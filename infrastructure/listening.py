@@ -9,6 +9,9 @@ NEXT_PORTS_TRIED = 50
 OTHER_FILES = 1_024
 TAKES_NOTHING_MS = 60_000
 """A client that has been sent something and takes none of it for so long is cut off, wherever it is stuck."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept. Longer than proxies and clients keep theirs (nginx and AWS: 60), so that it is
+they who hang up: who is hung up on in the moment of asking cannot know whether it was heard."""
 
 
 def open_listener(host: str, port: int, *, or_next: bool) -> socket.socket:

@@ -1,18 +1,21 @@
 """What tests stand on: real servers, embedded and outside, and in them a database and a key prefix for each module."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import redis
 import structlog
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
+from infrastructure import cache as caching
 from infrastructure import migrations
 from infrastructure.embedded import Servers, throwaway_servers
 from tests import pgbouncer
@@ -22,56 +25,76 @@ collect_ignore = [] if pgbouncer.PROGRAM else ["e2e/test_pgbouncer.py"]
 OUTSIDE = {"TEST_DATABASE_URL", "TEST_REDIS_URL"} <= os.environ.keys()
 
 
+class World:
+    """The servers that tests run on, and a template in each PostgreSQL: from when they are first wanted to the end."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._servers: dict[str, Servers] = {}
+        self._templates: dict[Servers, str] = {}
+
+    def servers(self, kind: str) -> Servers:
+        if kind not in self._servers:
+            if kind == "external":
+                servers = Servers(os.environ["TEST_DATABASE_URL"], os.environ["TEST_REDIS_URL"])
+            else:
+                servers = self._stack.enter_context(throwaway_servers())
+                # Tests crash processes, never the machine; what an fsync costs, the servers outside show.
+                _administer(servers, SQL("ALTER SYSTEM SET fsync = off"), SQL("SELECT pg_reload_conf()"))
+            self._servers[kind] = servers
+        return self._servers[kind]
+
+    def template(self, servers: Servers) -> str:
+        if servers not in self._templates:
+            name = f"daybook_test_{os.getpid()}_{secrets.token_hex(3)}"
+            self._templates[servers] = self._stack.enter_context(_made(servers, name))
+            asyncio.run(migrations.upgrade(_database(servers, name)))
+        return self._templates[servers]
+
+
 def pytest_report_header() -> str:
     program = pgbouncer.PROGRAM or "not on this machine: tests/e2e/test_pgbouncer.py is left out (see .ci/run)"
     return f"pgbouncer: {program}"
 
 
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """For the whole run: tests of the two kinds take turns, and a fixture with a kind is torn down at each change."""
+    with ExitStack() as stack:
+        yield World(stack)
+
+
 @pytest.fixture(scope="session", params=["embedded", "external"] if OUTSIDE else ["embedded"])
-def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+def servers(request: pytest.FixtureRequest, world: World) -> Servers:
     """PostgreSQL and Redis; every test that asks for them runs once on each pair."""
-    if request.param == "external":
-        yield Servers(os.environ["TEST_DATABASE_URL"], os.environ["TEST_REDIS_URL"])
-    else:
-        with throwaway_servers() as embedded:
-            yield embedded
+    return world.servers(request.param)
 
 
 @pytest.fixture(scope="session")
-def migrated_template(servers: Servers) -> Iterator[str]:
+def migrated_template(servers: Servers, world: World) -> str:
     """The name of a migrated database to copy, since copying is faster than migrating."""
-    name = f"daybook_test_{os.getpid()}_{secrets.token_hex(3)}"
-    _administer(servers, SQL("CREATE DATABASE {}").format(Identifier(name)))
-    asyncio.run(migrations.upgrade(_database(servers, name)))
-    yield name
-    _administer(servers, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    return world.template(servers)
 
 
 @pytest.fixture(scope="module")
 def database_url(servers: Servers, migrated_template: str) -> Iterator[str]:
     """A migrated database of the module's own."""
-    name = f"{migrated_template}_{secrets.token_hex(3)}"
-    _administer(servers, SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(migrated_template)))
-    yield _database(servers, name)
-    _administer(servers, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    with _made(servers, f"{migrated_template}_{secrets.token_hex(3)}", migrated_template) as name:
+        yield _database(servers, name)
 
 
 @pytest.fixture
 def own_database_url(servers: Servers, migrated_template: str) -> Iterator[str]:
     """A migrated database of the test's own, where the book begins with position 1."""
-    name = f"{migrated_template}_{secrets.token_hex(3)}"
-    _administer(servers, SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(migrated_template)))
-    yield _database(servers, name)
-    _administer(servers, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    with _made(servers, f"{migrated_template}_{secrets.token_hex(3)}", migrated_template) as name:
+        yield _database(servers, name)
 
 
 @pytest.fixture(scope="module")
 def empty_database_url(servers: Servers) -> Iterator[str]:
     """A database of the module's own with nothing in it."""
-    name = f"daybook_test_{os.getpid()}_{secrets.token_hex(3)}_empty"
-    _administer(servers, SQL("CREATE DATABASE {}").format(Identifier(name)))
-    yield _database(servers, name)
-    _administer(servers, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    with _made(servers, f"daybook_test_{os.getpid()}_{secrets.token_hex(3)}_empty") as name:
+        yield _database(servers, name)
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +112,24 @@ def key_prefix(redis_url: str) -> Iterator[str]:
             client.unlink(key)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def redis_timeout_s() -> Iterator[float]:
+    """How long Redis is waited for in production. In tests it is longer: on a busy machine nothing is answered in a
+    moment, and a Redis that was late is passed over for a second."""
+    with pytest.MonkeyPatch.context() as patched:
+        in_production = caching.TIMEOUT_S
+        patched.setattr(caching, "TIMEOUT_S", 10.0)
+        yield in_production
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a module has left open is found at its end, so that it fails that module and not a later one."""
+    yield
+    if "unit" not in request.path.parts:
+        gc.collect()
+
+
 @pytest.fixture
 def logs_as_they_were() -> Iterator[None]:
     """For tests of what sets up the process's logs: afterwards they go where pytest wants them."""
@@ -101,9 +142,21 @@ def logs_as_they_were() -> Iterator[None]:
     structlog.contextvars.clear_contextvars()
 
 
-def _administer(servers: Servers, statement: psycopg.sql.Composed) -> None:
+@contextmanager
+def _made(servers: Servers, name: str, template: str = "template1") -> Iterator[str]:
+    """A database of this name, as long as it is wanted."""
+    named = Identifier(name)
+    _administer(servers, SQL("CREATE DATABASE {} TEMPLATE {}").format(named, Identifier(template)))
+    try:
+        yield name
+    finally:
+        _administer(servers, SQL("DROP DATABASE {} WITH (FORCE)").format(named))
+
+
+def _administer(servers: Servers, *statements: SQL | Composed) -> None:
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(statement)
+        for statement in statements:
+            connection.execute(statement)
 
 
 def _database(servers: Servers, name: str) -> str:

@@ -15,7 +15,7 @@ from infrastructure.embedded.lodging import dies_with_parent
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 SERVER_CONNECTIONS = 4
 """Fewer than Daybook opens to it, so that sessions are shared from the first moment."""
-READY_WITHIN_S = 10
+READY_WITHIN_S = 60
 
 # Just what transaction mode needs: no ignore_startup_parameters, no max_prepared_statements.
 SETTINGS = """

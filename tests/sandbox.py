@@ -10,7 +10,7 @@ from pathlib import Path
 from infrastructure.sandbox.server import sandbox_served
 
 WEBHOOK_SECRET = f"whsec_{base64.b64encode(b'only for tests ' * 2).decode()}"
-START_WITHIN_S = 10
+START_WITHIN_S = 60
 
 
 @cache

@@ -14,15 +14,12 @@ from api.cli.opening import run
 from api.sse import STREAM
 from api.wiring import Shop, open_shop
 from infrastructure.garbage import rarely_collected
-from infrastructure.listening import allow_connections
+from infrastructure.listening import KEEP_ALIVE_S, allow_connections
 from infrastructure.settings import Settings
 
 DRAIN_S = 20
 """How long requests under way may take to finish when the service is asked to stop."""
 STREAMS_END_S = 2
-KEEP_ALIVE_S = 75
-"""How long an idle connection is kept. Longer than proxies and clients keep theirs (nginx and AWS: 60), so that it is
-they who hang up: who is hung up on in the moment of asking cannot know whether it was heard."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 OnReady = Callable[[Shop], Awaitable[None]]

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from infrastructure.listening import open_listener
+from infrastructure.listening import KEEP_ALIVE_S, open_listener
 from infrastructure.sandbox.bank import Bank, Refusal
 from infrastructure.sandbox.ledger import Ledger, Row
 
@@ -140,7 +140,14 @@ async def sandbox_served(data_dir: Path, secret: str, host: str = "127.0.0.1", p
     with open_listener(host, port, or_next=False) as listener:
         url = "http://{}:{}".format(*listener.getsockname()[:2])
         bank = Bank(ledger)
-        config = uvicorn.Config(app_of(bank, url), log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(
+            app_of(bank, url),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
         server = _Server(config)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEBHOOK_TIMEOUT_S)) as http:
             tasks = [asyncio.create_task(server.serve(sockets=[listener]))]

@@ -1,12 +1,13 @@
 """A shop of each module's own behind its HTTP API, workers included, and people who call it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from infrastructure.settings import Settings
+from tests.e2e.service import Service, serving
 from tests.e2e.shop_client import ShopClient, open_client, settings_for
 
 
@@ -21,6 +22,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def settings(database_url: str, redis_url: str, key_prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """For the module's own database and key prefix; `model_copy(update=...)` makes others."""
     return settings_for(database_url, redis_url, key_prefix, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def environment(
+    database_url: str, redis_url: str, key_prefix: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What services of the module are told, each in a process of its own."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "DAYBOOK_KEY_PREFIX": key_prefix,
+        "DAYBOOK_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+    }
+
+
+@pytest.fixture(scope="module")
+def services(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Service]]:
+    """Two processes of one shop; workers run in both."""
+    logs = tmp_path_factory.mktemp("logs")
+    with serving(logs=logs, **environment) as one, serving(logs=logs, **environment) as two:
+        yield one, two
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

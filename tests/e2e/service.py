@@ -1,5 +1,6 @@
 """A real `daybook serve` or `worker` in a process of its own, which no test leaves behind, however it ends."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,6 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from infrastructure.access_tokens import AccessTokens
 from infrastructure.embedded import servers_in
@@ -19,6 +23,7 @@ from infrastructure.ids import new_id
 from tests.e2e.shop_client import SECRET_KEY
 from tests.keys import MASTER_KEY
 from tests.sandbox import sandbox_url
+from tests.waiting import PATIENCE_S
 
 START_WITHIN_S = 90
 STOP_WITHIN_S = 60
@@ -110,6 +115,16 @@ def own_data_dir() -> Iterator[Path]:
         with servers_in(data_dir):
             pass  # the last to leave waits for their end
         shutil.rmtree(data_dir)
+
+
+async def read(http: httpx.AsyncClient, url: str, who: Mapping[str, str], position: int) -> Any:
+    """What is answered once the read tables have got to this position."""
+    headers = {**who, "Min-Position": str(position), "Prefer": "wait=5"}
+    async with asyncio.timeout(PATIENCE_S):
+        while (answer := await http.get(url, headers=headers)).status_code == 503:
+            pass  # it has waited already
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def authorization(user_id: str, *roles: str) -> dict[str, str]:

@@ -59,7 +59,7 @@ class Listener:
     def positions(self) -> list[int]:
         return [event["position"] for event in self.events]
 
-    async def until(self, position: int, *, drop_after: int | None = None, timeout_s: float = 20) -> None:
+    async def until(self, position: int, *, drop_after: int | None = None, timeout_s: float = 60) -> None:
         """Listen until it has got so far; with `drop_after` connect anew after so many events each time."""
         async with asyncio.timeout(timeout_s):
             while (self.last_id or 0) < position:
@@ -75,7 +75,7 @@ class Listener:
         if self.last_id is not None:
             headers["Last-Event-ID"] = str(self.last_id)
         async with self._http.stream(
-            "GET", "/v1/events", params=self._asked, headers=headers, timeout=httpx.Timeout(30)
+            "GET", "/v1/events", params=self._asked, headers=headers, timeout=httpx.Timeout(60)
         ) as answer:
             assert answer.status_code == 200, await answer.aread()
             self.headers = answer.headers

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from infrastructure.ids import new_id
 from infrastructure.settings import Mode, Settings
 from tests.keys import MASTER_KEY
 from tests.sandbox import WEBHOOK_SECRET, sandbox_url
+from tests.waiting import PATIENCE_S, eventually
 
 PASSWORD = "correct horse 9"
 SECRET_KEY = "only for tests " * 3
-PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,11 @@ class Caller:
     async def get(self, path: str, **params: Any) -> httpx.Response:
         """Waits for what was written before. Parameters with brackets in their names come as `**{...}`."""
         headers = {"Min-Position": str(self._client.position), "Prefer": "wait=5"}
-        return await self.request("GET", path, params=params or None, headers=headers)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                answer = await self.request("GET", path, params=params or None, headers=headers)
+                if answer.status_code != 503 or answer.json()["code"] != "projection_behind":
+                    return answer
 
     async def post(self, path: str, body: Any = None, *, key: str | None = None, **kwargs: Any) -> httpx.Response:
         """With a fresh Idempotency-Key, unless one is given; an empty one sends none."""
@@ -169,13 +173,6 @@ def created(answer: httpx.Response) -> str:
     """The id of what was made."""
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what happens in the background; fails after ten seconds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await holds():
-            await asyncio.sleep(0.02)
 
 
 def settings_for(database_url: str, redis_url: str, key_prefix: str, data_dir: Path) -> Settings:

@@ -19,7 +19,8 @@ from events.values import OrderId
 from infrastructure.archive.creating import Made, create, ripe
 from infrastructure.archive.restoring import restore
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Caller, Product, ShopClient, created, eventually, open_client, settings_for
+from tests.e2e.shop_client import Caller, Product, ShopClient, created, open_client, settings_for
+from tests.waiting import eventually
 
 PART = 60
 KEY = "the key of the first payment"
@@ -181,7 +182,7 @@ async def test_a_report_as_of_a_time_in_an_archive_is_refused(story: Story) -> N
 async def test_restored_it_is_told_as_before(story: Story) -> None:
     """The last test of this module."""
     shop = story.client.shop
-    await asyncio.wait_for(restore(shop.database_url, shop.keyring, story.made.path), 20)
+    await asyncio.wait_for(restore(shop.database_url, shop.keyring, story.made.path), 60)
     assert (await story.ann.get(f"/v1/orders/{story.order_id}/history")).json() == story.history
     admin = await story.client.admin()
     lines = await admin.request("GET", "/v1/events", headers={"Accept": "application/x-ndjson"})

@@ -17,7 +17,8 @@ from infrastructure.settings import Settings
 from infrastructure.verification.book import verify
 from projections.order_summary import order_summary
 from projections.user_account import user_account
-from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, eventually, open_client
+from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, open_client
+from tests.waiting import eventually
 
 STREET, CITY, CODE = "7 Wyvernwick Row", "Umberholt", "ZQ7 9XJ"
 TABLES = """SELECT c.oid::regclass::text FROM pg_class c

@@ -11,7 +11,8 @@ from infrastructure.rebuild import rebuild, roll_back
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from queries import product as products
-from tests.e2e.shop_client import Product, ShopClient, eventually
+from tests.e2e.shop_client import Product, ShopClient
+from tests.waiting import eventually
 
 TABLES = {each.name: each for each in PROJECTIONS}
 WRONG = "Not what the facts say"
@@ -89,7 +90,7 @@ async def test_a_reader_who_was_overtaken_by_a_rebuild_cannot_bring_the_old_row_
         overtaken = asyncio.create_task(shop_client.guest().request("GET", page))
         await has_read.wait()
     await _rebuild(shop_client, "product")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         newer = await shop_client.guest().request("GET", page)  # does not wait for the one before
     may_go_on.set()
     assert (_name(await overtaken), _name(newer) == WRONG) == (WRONG, False)

@@ -6,7 +6,8 @@ import json
 import redis.asyncio
 
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Caller, ShopClient, created, eventually
+from tests.e2e.shop_client import Caller, ShopClient, created
+from tests.waiting import eventually
 
 
 async def test_a_cart_says_what_has_changed_since_it_was_filled(shop_client: ShopClient) -> None:

@@ -3,33 +3,17 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from infrastructure.ids import new_id
-from tests.e2e.service import Service, authorization, serving
+from tests.e2e.service import Service, authorization, read, serving
 from tests.e2e.test_two_processes import on_sale
 
 ADDS, SKUS = 50, 5
 PERSON = {"password": "correct horse 9"}
-
-
-@pytest.fixture
-def services(
-    own_database_url: str, redis_url: str, key_prefix: str, tmp_path: Path
-) -> Iterator[tuple[Service, Service]]:
-    environment = {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "DAYBOOK_KEY_PREFIX": key_prefix,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }
-    with serving(logs=tmp_path, **environment) as one, serving(logs=tmp_path, **environment) as two:
-        yield one, two
 
 
 async def test_parallel_adds_never_lose_a_line(services: tuple[Service, Service]) -> None:
@@ -64,25 +48,18 @@ async def test_adds_race_with_a_merge_and_a_checkout_and_every_unit_is_somewhere
         assert {answer.status_code for answer in answers[20:]} <= {201, 409}
         assert (await _login(http, services[0], email, guest)).status_code == 200
         newest = max(int(answer.headers.get("Commit-Position", 0)) for answer in answers)
-        reader = {**ann, "Min-Position": str(newest), "Prefer": "wait=5"}
-        url = services[1].url
-        orders = (await http.get(f"{url}/v1/orders", headers=reader)).json()["data"]
-        ordered = [(await http.get(f"{url}/v1/orders/{each['order_id']}", headers=reader)).json() for each in orders]
+        url = f"{services[1].url}/v1/orders"
+        orders = (await read(http, url, ann, newest))["data"]
+        ordered = [await read(http, f"{url}/{each['order_id']}", ann, newest) for each in orders]
         sold = sum(line["quantity"] for order in ordered for line in order["lines"])
         held = sum([await _units(http, services[1], who) for who in (ann, guest)])
         assert (sold + held, await _units(http, services[1], guest)) == (1 + 18, 0)
 
 
 async def test_a_merge_that_is_interrupted_is_whole_or_absent_and_happens_once(
-    own_database_url: str, redis_url: str, key_prefix: str, tmp_path: Path
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The service is killed while people sign in; they sign in again."""
-    environment = {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "DAYBOOK_KEY_PREFIX": key_prefix,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }
     async with httpx.AsyncClient(timeout=60) as http:
         with serving(logs=tmp_path, **environment) as service:
             sku = await on_sale(http, service.url)
@@ -131,9 +108,8 @@ async def _login(http: httpx.AsyncClient, service: Service, email: str, guest: d
 
 
 async def _cart(http: httpx.AsyncClient, service: Service, who: dict[str, str], newest: int) -> dict[str, Any]:
-    headers = {**who, "Min-Position": str(newest), "Prefer": "wait=5"}
-    answer = await http.get(f"{service.url}/v1/cart", headers=headers)
-    return {line["sku"]: line["quantity"] for line in answer.json()["lines"]}
+    cart = await read(http, f"{service.url}/v1/cart", who, newest)
+    return {line["sku"]: line["quantity"] for line in cart["lines"]}
 
 
 async def _units(http: httpx.AsyncClient, service: Service, who: dict[str, str]) -> int:

@@ -133,7 +133,7 @@ def chunk(text: str) -> bytes:
 async def told_until(reader: StreamReader, name: str) -> list[dict[str, Any]]:
     """The lines of the answer up to the first with this name."""
     told: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not told or name not in told[-1]:
             line = await reader.readline()
             assert line, told

@@ -4,14 +4,13 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from infrastructure.ids import new_id
-from tests.e2e.service import authorization, serving
+from tests.e2e.service import Service, authorization, read
 from tests.e2e.test_two_processes import on_sale
 
 RACERS, LIMIT, CANCELLED = 200, 20, 5
@@ -23,36 +22,26 @@ Racer = tuple[dict[str, str], str]
 
 @pytest.mark.timeout(400)
 async def test_a_limited_coupon_is_redeemed_exactly_as_often_as_allowed(
-    own_database_url: str, redis_url: str, key_prefix: str, tmp_path: Path
+    services: tuple[Service, Service],
 ) -> None:
-    environment = {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "DAYBOOK_KEY_PREFIX": key_prefix,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }
-    with serving(logs=tmp_path, **environment) as one, serving(logs=tmp_path, **environment) as two:
-        # A connection that was idle may be closed just when it is used again; whoever races has a fresh one.
-        async with httpx.AsyncClient(timeout=90, limits=httpx.Limits(max_keepalive_connections=0)) as http:
-            staff = authorization(new_id("usr"), "staff")
-            sku = await on_sale(http, one.url)
-            assert (await _ask(http, f"{one.url}/v1/stock/{sku}/receipts", {"quantity": 10 * RACERS}, staff)).is_success
-            terms = {"code": CODE, "kind": "percent", "percent_bp": 5_000, "limit": LIMIT}
-            assert (await _ask(http, f"{one.url}/v1/coupons", terms, staff)).is_success
-            racers: list[Racer] = [
-                (authorization(new_id("usr"), "customer"), (one, two)[n % 2].url) for n in range(RACERS)
-            ]
-            for who, url in racers:
-                assert (await _ask(http, f"{url}/v1/cart/lines", {"sku": sku}, who)).is_success
-            won, lost = await _raced(http, racers)
-            assert (len(won), len(lost)) == (LIMIT, RACERS - LIMIT)
-            for (who, url), order_id in list(won.values())[:CANCELLED]:
-                assert (await _ask(http, f"{url}/v1/orders/{order_id}/cancel", {"reason": "x"}, who)).is_success
-            again, _ = await _raced(http, lost)
-            assert len(again) == CANCELLED
-            headers = {**staff, "Min-Position": str(max([*won, *again])), "Prefer": "wait=5"}
-            coupon = (await http.get(f"{two.url}/v1/coupons/{CODE}", headers=headers)).json()
-            assert coupon["redeemed"] == LIMIT
+    one, two = services
+    async with httpx.AsyncClient(timeout=90) as http:
+        staff = authorization(new_id("usr"), "staff")
+        sku = await on_sale(http, one.url)
+        assert (await _ask(http, f"{one.url}/v1/stock/{sku}/receipts", {"quantity": 10 * RACERS}, staff)).is_success
+        terms = {"code": CODE, "kind": "percent", "percent_bp": 5_000, "limit": LIMIT}
+        assert (await _ask(http, f"{one.url}/v1/coupons", terms, staff)).is_success
+        racers: list[Racer] = [(authorization(new_id("usr"), "customer"), (one, two)[n % 2].url) for n in range(RACERS)]
+        for who, url in racers:
+            assert (await _ask(http, f"{url}/v1/cart/lines", {"sku": sku}, who)).is_success
+        won, lost = await _raced(http, racers)
+        assert (len(won), len(lost)) == (LIMIT, RACERS - LIMIT)
+        for (who, url), order_id in list(won.values())[:CANCELLED]:
+            assert (await _ask(http, f"{url}/v1/orders/{order_id}/cancel", {"reason": "x"}, who)).is_success
+        again, _ = await _raced(http, lost)
+        assert len(again) == CANCELLED
+        coupon = await read(http, f"{two.url}/v1/coupons/{CODE}", staff, max([*won, *again]))
+        assert coupon["redeemed"] == LIMIT
 
 
 async def _raced(http: httpx.AsyncClient, racers: Sequence[Racer]) -> tuple[dict[int, tuple[Racer, str]], list[Racer]]:

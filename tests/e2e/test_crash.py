@@ -12,7 +12,7 @@ from infrastructure.ids import new_id
 from tests.e2e import folded
 from tests.e2e.buyers import Buyer, placed_by, plenty
 from tests.e2e.service import authorization, own_data_dir, serving
-from tests.e2e.shop_client import eventually
+from tests.waiting import eventually
 
 BUYERS = 8
 ORDERS_BEFORE_THE_CRASH = 120

@@ -10,12 +10,13 @@ import pytest
 import pytest_asyncio
 
 from api import sse
-from api.cli.server import Server
+from api.cli.server import DRAIN_S, Server
 from infrastructure.codec import StoredFact
 from infrastructure.ring import Wanted
 from infrastructure.settings import Settings
 from tests.e2e.serving import Listener, note, serving
-from tests.e2e.shop_client import Caller, ShopClient, eventually
+from tests.e2e.shop_client import Caller, ShopClient
+from tests.waiting import eventually
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -55,9 +56,9 @@ async def test_a_stream_lasts_as_long_as_a_token_is_good_for(settings: Settings,
         follow = client.shop.tail.follow
         with client.shop.tail.seat():
             head = await client.shop.store.head()
-            pages = [page async for page in follow(head, Wanted(), heartbeat_s=0.1, last_s=0.35)]
+            pages = [page async for page in follow(head, Wanted(), heartbeat_s=0.1, last_s=0.75)]
     assert [page.facts for page in pages] == [()] * len(pages)
-    assert 2 <= len(pages) <= 4
+    assert 1 <= len(pages) <= 8
 
 
 async def test_nothing_is_kept_for_a_consumer_that_does_not_read(
@@ -78,10 +79,11 @@ async def test_nothing_is_kept_for_a_consumer_that_does_not_read(
     with socket.create_connection((served.http.base_url.host, served.http.base_url.port)) as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         lazy.sendall(_request(admin, start))
-        await asyncio.sleep(1)
-        taken = encoded
-        await asyncio.sleep(0.5)
-        assert encoded == taken < size * 0.8  # what the sockets hold, a page in the making and one on its way
+        taken = 0
+        while taken == 0 or encoded != taken:  # until nothing more is taken
+            taken = encoded
+            await asyncio.sleep(0.5)
+        assert taken < size * 0.8  # what the sockets hold, a page in the making and one on its way
         lively = Listener(admin, served.http, after=start)
         await lively.until(start + 800)
         assert len(lively.events) == 800
@@ -117,13 +119,15 @@ async def test_a_thousand_idle_listeners_share_one_reader(
         monkeypatch.setattr(served.shop.tail, "_past", None)  # nobody reads for itself from here on
         monkeypatch.setattr(served.shop.store, "head", counted_head)
         monkeypatch.setattr(served.shop.store, "stored_all", counted_facts)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         await asyncio.sleep(2)
-        assert reads <= 3  # the floor: one look at the head each second
+        assert reads <= 1 + (loop.time() - began)  # the floor: one look at the head each second
         positions = [await note(served, f"all-{n}") for n in range(3)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for position in positions:
                 await asyncio.gather(*(stream.readuntil(b"id: %d\n" % position) for stream in streams))
-        assert reads <= 10
+        assert reads <= 8 + (loop.time() - began)
     await eventually(lambda: _nobody_listens(served))
 
 
@@ -154,7 +158,7 @@ async def test_open_streams_do_not_hold_up_the_end(settings: Settings, reads: bo
         server.should_exit = True
         while server.server_state.connections or server.server_state.tasks:
             await asyncio.sleep(0.05)
-            assert loop.time() - began < 6
+            assert loop.time() - began < DRAIN_S
         lazy[1].close()
         if reads:
             listening.cancel()

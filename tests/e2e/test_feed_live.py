@@ -15,7 +15,8 @@ from events.store import StoreBusy, Unacknowledged
 from infrastructure.ring import Ring
 from infrastructure.settings import Settings
 from tests.e2e.serving import Listener, note, serving
-from tests.e2e.shop_client import Caller, ShopClient, eventually
+from tests.e2e.shop_client import Caller, ShopClient
+from tests.waiting import eventually, takes_less_than
 
 FACTS_KEPT = 30
 KILL_THE_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -74,6 +75,10 @@ async def test_listeners_miss_nothing_and_get_nothing_twice_while_others_write(
     assert filtered.positions == [*sorted(mine), head]
 
 
+async def _there_are(served: ShopClient, listeners: int) -> bool:
+    return served.shop.tail.listeners >= listeners
+
+
 async def _has(listener: Listener, position: int) -> bool:
     return (listener.last_id or 0) >= position
 
@@ -127,14 +132,17 @@ async def test_the_events_are_those_of_the_feed_as_json(served: ShopClient, admi
 
 
 async def test_a_fact_reaches_a_listener_at_once(served: ShopClient, admin: Caller) -> None:
-    listener = Listener(admin, served.http, after="head")
+    listener, noted = Listener(admin, served.http, after="head"), []
     async with contextlib.aclosing(listener.listen()) as heard:
         await anext(heard)
-        await asyncio.sleep(0.2)
-        position = await note(served, "quick")
-        async with asyncio.timeout(0.5):  # a poll would take a second
+
+        async def reached() -> None:
+            noted.append(await note(served, "quick"))
             await anext(heard)
-    assert listener.positions == [position]
+
+        await reached()
+        assert await takes_less_than(0.5, reached)  # a poll would take a second
+    assert listener.positions == noted
 
 
 async def test_each_filter_passes_what_it_names(served: ShopClient, admin: Caller) -> None:
@@ -143,7 +151,7 @@ async def test_each_filter_passes_what_it_names(served: ShopClient, admin: Calle
     listeners = {name: Listener(admin, served.http, after=start, **{name: value}) for name, value in asked.items()}
     both = Listener(admin, served.http, after=start, actor="eve", type="CategoryCreated")
     tasks = [asyncio.create_task(each.until(2**60)) for each in (*listeners.values(), both)]
-    await asyncio.sleep(0.2)
+    await eventually(lambda: _there_are(served, len(tasks)))
     positions = [await note(served, f"eve-{n}", actor="eve" if n != 4 else "fay") for n in range(8)]
     await served.category()
     created = await served.shop.store.head()
@@ -153,6 +161,8 @@ async def test_each_filter_passes_what_it_names(served: ShopClient, admin: Calle
         created -= 1
     await eventually(lambda: _has(listeners["type"], created))
     await eventually(lambda: _has(listeners["actor"], positions[-1]))
+    await eventually(lambda: _has(listeners["stream"], positions[3]))
+    await eventually(lambda: _has(listeners["correlation"], positions[5]))
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.shop_client import Caller, ShopClient, eventually
+from tests.e2e.shop_client import Caller, ShopClient
+from tests.waiting import eventually
 
 PDF = {"Accept": "application/pdf"}
 

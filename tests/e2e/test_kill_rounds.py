@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -22,10 +22,10 @@ from tests.e2e import folded
 from tests.e2e.buyers import Buyer, placed_by, plenty
 from tests.e2e.service import Service, own_data_dir, serving
 from tests.integration.book import flaws
+from tests.waiting import PATIENCE_S, eventually
 
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
 BUYERS = 10
-PATIENCE_S = 60.0
 _APPENDING = """SELECT pid FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%append_facts(%' LIMIT 1"""
 
@@ -103,7 +103,7 @@ class Shop:
     async def is_sound(self) -> None:
         for buyer in self.buyers:
             await buyer.ask_again(self.http)
-        await _eventually(self._is_done)
+        await eventually(self._is_done)
         async with self._administrator() as admin:
             facts, tables = await folded.facts_in(admin), await folded.tables_in(admin)
         assert await flaws(self._database_url) == []
@@ -155,9 +155,3 @@ async def test_whatever_is_killed_nothing_acknowledged_is_lost_and_nothing_is_do
                     f"{time.monotonic() - recovered:.1f} s, {shop.acknowledged} orders"
                 )
     assert sum(done.values()) == ROUNDS
-
-
-async def _eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await holds():
-            await asyncio.sleep(0.05)

@@ -21,7 +21,7 @@ async def test_the_shop_keeps_what_took_long_to_read(shop_client: ShopClient, mo
     shop, ref = shop_client.shop, stocks(product.sku, "main")
     await shop.store.append(Append([StockReceived(Sku(product.sku), 1)] * (REPLAYED_MAX + 1)))
     assert await shop.handler.read(ref) == Stock(REPLAYED_MAX + 1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await shop.pool.fetchval(KEPT, ref.stream) is None:
             await asyncio.sleep(0.01)
     assert await shop.handler.read(ref) == Stock(REPLAYED_MAX + 1)

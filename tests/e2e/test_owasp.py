@@ -10,6 +10,7 @@ import pytest
 
 from infrastructure.ids import new_id
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
+from tests.waiting import takes_less_than
 
 HOME = {"name": "Ann", "line1": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
 
@@ -124,9 +125,11 @@ class Test4UnrestrictedResourceConsumption:
 
     async def test_a_long_password_costs_no_time(self, shop_client: ShopClient) -> None:
         body = {"email": "eve@example.com", "password": "x1" * 100_000}
-        began = time.perf_counter()
-        assert (await shop_client.guest().post("/v1/auth/register", body, key="")).status_code == 422
-        assert time.perf_counter() - began < 1
+
+        async def refused() -> None:
+            assert (await shop_client.guest().post("/v1/auth/register", body, key="")).status_code == 422
+
+        assert await takes_less_than(1, refused)
 
 
 class Test5BrokenFunctionLevelAuthorization:

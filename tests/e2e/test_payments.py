@@ -15,8 +15,9 @@ from standardwebhooks import Webhook
 from infrastructure.ids import new_id
 from infrastructure.settings import Settings
 from tests.e2e.serving import serving
-from tests.e2e.shop_client import Caller, ShopClient, eventually
+from tests.e2e.shop_client import Caller, ShopClient
 from tests.sandbox import WEBHOOK_SECRET
+from tests.waiting import eventually
 
 PATH = "/v1/payments/webhooks/sandbox"
 OLD_SECRET = "whsec_" + "b2xkZXIgYnV0IHN0aWxsIGdvb2QgZm9yIG5vdw=="

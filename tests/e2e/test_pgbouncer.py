@@ -22,10 +22,11 @@ from infrastructure.rebuild import rebuild
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from tests.e2e.serving import Listener, serving
-from tests.e2e.shop_client import ShopClient, eventually, settings_for
+from tests.e2e.shop_client import ShopClient, settings_for
 from tests.integration.book import flaws
 from tests.pgbouncer import SERVER_CONNECTIONS, PgBouncer, in_front
 from tests.store_contract import claim, name, stream
+from tests.waiting import eventually
 
 __all__ = ["name"]
 
@@ -97,7 +98,7 @@ async def test_the_live_feed_hears_of_what_another_process_writes(settings: Sett
         admin = await client.admin()
         position = await other.store.head()
         listener = Listener(admin, client.http, after=position)
-        listening = asyncio.create_task(listener.until(position + 1, timeout_s=10))
+        listening = asyncio.create_task(listener.until(position + 1))
         await eventually(lambda: _listens(client))
         await other.store.append(Append([claim(secrets.token_hex(8))]))
         await listening

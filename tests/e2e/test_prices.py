@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Caller, Product, ShopClient, eventually, open_client
+from tests.e2e.shop_client import Caller, Product, ShopClient, open_client
+from tests.waiting import eventually
 
 
 def in_s(seconds: float) -> str:

@@ -6,8 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Caller, Product, ShopClient, eventually, open_client
+from tests.e2e.shop_client import Caller, Product, ShopClient, open_client
 from tests.integration.test_cache import free_port
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,18 @@
 
 import statistics
 import time
+from collections.abc import Awaitable, Callable
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.commands import recovery
+from infrastructure.limits import Limit
 from infrastructure.mail.post import FolderPost, Letter, MailUnavailable
-from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, eventually
+from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
+from tests.waiting import TRIES, eventually
 
 NEW = "another horse 8"
 
@@ -51,6 +55,23 @@ async def ask(client: ShopClient, what: str, email: str) -> Any:
 async def log_in_status(client: ShopClient, email: str, password: str) -> int:
     form = {"username": email, "password": password}
     return (await client.guest().request("POST", "/v1/auth/login", data=form)).status_code
+
+
+async def takes_as_long(
+    ask: Callable[[str], Awaitable[None]], known: list[str], *, times: int, within: Callable[[float], float]
+) -> bool:
+    """Whether it takes as long for addresses that nobody has, in one of a few rounds: a real difference is in each."""
+    for _ in range(TRIES):
+        took: dict[bool, list[float]] = {True: [], False: []}
+        for n in range(times):
+            for exists in (True, False):
+                began = time.perf_counter()
+                await ask(known[n % len(known)] if exists else f"nobody-{n}@example.com")
+                took[exists].append(time.perf_counter() - began)
+        with_account, without = (statistics.median(took[exists]) for exists in (True, False))
+        if abs(with_account - without) < within(with_account):
+            return True
+    return False
 
 
 async def test_a_letter_to_who_registers_verifies_the_address_once(shop_client: ShopClient, mailbox: Mailbox) -> None:
@@ -140,38 +161,34 @@ async def test_nobody_gets_many_letters(shop_client: ShopClient, mailbox: Mailbo
     assert 1 <= len(resets) <= 3
 
 
-async def test_asking_tells_nobody_who_has_an_account(shop_client: ShopClient, mailbox: Mailbox) -> None:
+async def test_asking_tells_nobody_who_has_an_account(
+    shop_client: ShopClient, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By body, by status, by headers and by time."""
+    for limit in ("LETTERS_TO", "LETTERS_FROM"):
+        monkeypatch.setattr(recovery, limit, Limit(limit, 1_000, 1))
     known = [(await shop_client.sign_up()).email for _ in range(4)]
-    took: dict[bool, list[float]] = {True: [], False: []}
     shown = set()
-    for n in range(24):
-        for exists in (True, False):
-            email = known[n % 4] if exists else f"nobody-{n}@example.com"
-            began = time.perf_counter()
-            answer = await ask(shop_client, "password-reset", email)
-            took[exists].append(time.perf_counter() - began)
-            shown.add((answer.status_code, answer.text, tuple(sorted(set(answer.headers) - {"request-id"}))))
+
+    async def asked(email: str) -> None:
+        answer = await ask(shop_client, "password-reset", email)
+        shown.add((answer.status_code, answer.text, tuple(sorted(set(answer.headers) - {"request-id"}))))
+
+    assert await takes_as_long(asked, known, times=24, within=lambda _: 0.01)
     assert len(shown) == 1
-    with_account, without = (statistics.median(took[exists]) for exists in (True, False))
-    assert abs(with_account - without) < 0.01, (with_account, without)
 
 
 async def test_signing_in_takes_as_long_for_an_address_that_nobody_has(shop_client: ShopClient) -> None:
-    callers = [await shop_client.sign_up() for _ in range(3)]
-    took: dict[bool, list[float]] = {True: [], False: []}
+    known = [(await shop_client.sign_up()).email for _ in range(3)]
     shown = set()
-    for n in range(9):
-        for exists in (True, False):
-            email = callers[n % 3].email if exists else f"nobody-{n}@example.com"
-            began = time.perf_counter()
-            form = {"username": email, "password": "wrong"}
-            answer = await shop_client.guest().request("POST", "/v1/auth/login", data=form)
-            took[exists].append(time.perf_counter() - began)
-            shown.add((answer.status_code, answer.json()["detail"]))
+
+    async def tried(email: str) -> None:
+        form = {"username": email, "password": "wrong"}
+        answer = await shop_client.guest().request("POST", "/v1/auth/login", data=form)
+        shown.add((answer.status_code, answer.json()["detail"]))
+
+    assert await takes_as_long(tried, known, times=9, within=lambda with_account: 0.5 * with_account)
     assert len(shown) == 1
-    with_account, without = (statistics.median(took[exists]) for exists in (True, False))
-    assert abs(with_account - without) < 0.5 * with_account, (with_account, without)
 
 
 async def test_a_new_address_must_be_verified_and_the_one_before_is_told(

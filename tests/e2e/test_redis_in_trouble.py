@@ -9,10 +9,20 @@ import pytest_asyncio
 import redis.asyncio
 from pydantic import SecretStr
 
+from infrastructure import cache as caching
 from infrastructure.embedded.sharing import shared
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Caller, Product, ShopClient, created, eventually, open_client
+from tests.e2e.shop_client import Caller, Product, ShopClient, created, open_client
 from tests.relay import Relay, relay
+from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module", autouse=True)
+def impatient(redis_timeout_s: float) -> Iterator[None]:
+    """As in production: a Redis that is too slow is gone on without."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(caching, "TIMEOUT_S", redis_timeout_s)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +94,7 @@ async def test_a_full_redis(shop_client: ShopClient, other: ShopClient, own_redi
         await client.config_set("maxmemory", 1)
         try:
             await _answers_are_right(shop_client, other, product, ann)
-            async with asyncio.timeout(10):  # nobody waits for a turn that could not be noted
+            async with asyncio.timeout(60):  # nobody waits for a turn that could not be noted
                 await asyncio.gather(*(shop_client.guest().get(f"/v1/products?limit={n}") for n in range(1, 21)))
         finally:
             await client.config_set("maxmemory", 0)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.e2e.shop_client import Caller, Product, ShopClient, eventually
+from tests.e2e.shop_client import Caller, Product, ShopClient
+from tests.waiting import eventually
 
 REPORTS = ("sales", "products", "categories", "customers", "inventory", "funnel", "abandoned-carts")
 USD = "USD"

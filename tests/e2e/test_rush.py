@@ -5,17 +5,15 @@ A coupon that may be redeemed twenty times is raced for on the way."""
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from infrastructure.ids import new_id
-from tests.e2e.service import Service, authorization, serving
+from tests.e2e.service import Service, authorization, read
 from tests.e2e.test_two_processes import on_sale
+from tests.waiting import PATIENCE_S
 
 SHOPPERS, UNITS, AT_ONCE = 500, 100, 200
 PRICE = 1_999
@@ -28,20 +26,6 @@ class Bought:
     order_id: str
     total_minor: int
     position: int
-
-
-@pytest.fixture
-def services(
-    own_database_url: str, redis_url: str, key_prefix: str, tmp_path: Path
-) -> Iterator[tuple[Service, Service]]:
-    environment = {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "DAYBOOK_KEY_PREFIX": key_prefix,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }
-    with serving(logs=tmp_path, **environment) as one, serving(logs=tmp_path, **environment) as two:
-        yield one, two
 
 
 async def test_of_five_hundred_shoppers_a_hundred_get_a_unit_and_all_books_agree(
@@ -59,20 +43,19 @@ async def test_of_five_hundred_shoppers_a_hundred_get_a_unit_and_all_books_agree
         assert (len(bought), refused) == (UNITS, {"out_of_stock": SHOPPERS - UNITS})
         assert len({each.order_id for each in bought}) == UNITS
 
-        seen = {**staff, "Min-Position": str(max(each.position for each in bought)), "Prefer": "wait=5"}
-        stock = (await http.get(f"{url}/v1/stock/{sku}", headers=seen)).json()
+        newest = max(each.position for each in bought)
+        stock = await read(http, f"{url}/v1/stock/{sku}", staff, newest)
         assert (stock["on_hand"], stock["reserved"], stock["available"]) == (UNITS, UNITS, 0)
-        found = [(await http.get(f"{url}/v1/orders/{each.order_id}", headers=seen)).json() for each in bought]
+        found = [await read(http, f"{url}/v1/orders/{each.order_id}", staff, newest) for each in bought]
         assert {(order["status"], order["payment"]) for order in found} == {("PAID", "CAPTURED")}
         reduced = [order for order in found if order["coupon"] is not None]
         assert {order["total"]["amount"] for order in reduced} <= {PRICE - REDUCTION}
         money = sum(order["total"]["amount"] for order in found)
         assert money == sum(each.total_minor for each in bought) == UNITS * PRICE - len(reduced) * REDUCTION
-        redeemed = (await http.get(f"{url}/v1/coupons/{coupon}", headers=seen)).json()
+        redeemed = await read(http, f"{url}/v1/coupons/{coupon}", staff, newest)
         assert redeemed["redeemed"] == len(reduced) <= REDEMPTIONS
-        summary = (await http.get(f"{url}/v1/reports/summary", headers=seen)).json()
+        summary = await read(http, f"{url}/v1/reports/summary", staff, newest)
         assert (summary["orders"], summary["units"], summary["revenue"]["amount"]) == (UNITS, UNITS, money)
-    await asyncio.sleep(0.1)  # for so many connections to have closed
 
 
 async def _shop(http: httpx.AsyncClient, url: str, sku: str, coupon: str | None) -> Bought | str:
@@ -91,14 +74,14 @@ async def _shop(http: httpx.AsyncClient, url: str, sku: str, coupon: str | None)
     paying = await _post(http, f"{path}/pay", {"method": "tok_approve"}, {**who, "Prefer": "wait=5"})
     assert paying.status_code == 202, paying.text
     position = paying.headers["Commit-Position"]
-    for _ in range(100):
-        shown = await http.get(path, headers={**who, "Min-Position": position, "Prefer": "wait=5"})
-        assert shown.status_code in (200, 503), shown.text
-        if shown.status_code == 200 and shown.json()["status"] == "PAID":
-            reached = int(shown.headers["Projection-Position"])
-            return Bought(placed.json()["order_id"], placed.json()["total"]["amount"], reached)
-        await asyncio.sleep(0.1)
-    raise AssertionError("the order is not paid")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            shown = await http.get(path, headers={**who, "Min-Position": position, "Prefer": "wait=5"})
+            assert shown.status_code in (200, 503), shown.text
+            if shown.status_code == 200 and shown.json()["status"] == "PAID":
+                reached = int(shown.headers["Projection-Position"])
+                return Bought(placed.json()["order_id"], placed.json()["total"]["amount"], reached)
+            await asyncio.sleep(0.1)
 
 
 async def _coupon(http: httpx.AsyncClient, url: str, staff: dict[str, str]) -> str:

@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Caller, ShopClient, eventually, settings_for
+from tests.e2e.shop_client import Caller, ShopClient, settings_for
+from tests.waiting import eventually
 
 PAGE = Path(__file__).parents[2] / "docs" / "verifying-a-fact.md"
 
@@ -51,7 +52,7 @@ def checked(tmp_path: Path, proof: Any, key: str) -> subprocess.CompletedProcess
     (tmp_path / "verify_fact.py").write_text(lines)
     (tmp_path / "proof.json").write_text(json.dumps(proof))
     command = [sys.executable, "-I", "verify_fact.py", "proof.json", key]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
 
 
 async def test_a_third_party_sees_that_a_fact_is_in_the_book(shop_client: ShopClient, tmp_path: Path) -> None:

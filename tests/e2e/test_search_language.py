@@ -17,8 +17,9 @@ from infrastructure.rebuild import rebuild, roll_back
 from infrastructure.search_language import LanguageRefused
 from infrastructure.settings import Settings
 from projections.listing import listing
-from tests.e2e.shop_client import SECRET_KEY, ShopClient, created, open_client
-from tests.keys import MASTER_KEY
+from tests.e2e.shop_client import ShopClient, created, open_client
+from tests.tool import environment, tell
+from tests.waiting import eventually
 
 NAMES = {"Des Hauses": "g", "Alte Häuser": "h", "Run": "r", "Running": "s"}
 """What is found exactly is not looked for by similarity, so of each word there is one that is as it is asked for."""
@@ -54,6 +55,15 @@ async def _found(client: ShopClient) -> tuple[str, ...]:
     return tuple(found)
 
 
+async def _heard(client: ShopClient, known: int) -> None:
+    """Wait until the shop knows that its tables are others than those of this generation."""
+
+    async def heard() -> bool:
+        return client.shop.near.generation > known
+
+    await eventually(heard)
+
+
 ENGLISH, GERMAN, SIMPLE = ("g", "rs", "h"), ("gh", "s", "gh"), ("g", "s", "h")
 
 
@@ -64,15 +74,14 @@ async def test_each_language_finds_its_words_also_from_the_cache_and_after_a_reb
     for language, found in (("german", GERMAN), ("simple", SIMPLE), ("german", GERMAN), ("english", ENGLISH)):
         known = client.shop.near.generation
         assert await search_language.speak(own_database_url, language)
-        async with asyncio.timeout(10):
-            while client.shop.near.generation == known:
-                await asyncio.sleep(0.01)
+        await _heard(client, known)
         assert await _found(client) == found
         assert not await search_language.speak(own_database_url, language)
     await rebuild(client.shop.pool, client.shop.store, listing, owner="a test")
     assert await search_language.speak(own_database_url, "german")
+    known = client.shop.near.generation
     await roll_back(client.shop.pool, client.shop.store, listing)
-    await asyncio.sleep(0.1)
+    await _heard(client, known)
     assert await _found(client) == GERMAN
 
 
@@ -88,9 +97,10 @@ async def test_a_rebuild_that_was_begun_in_another_language_begins_anew(
     )
     await client.shop.pool.execute("CREATE TABLE listing__new (LIKE listing INCLUDING ALL)")
     await search_language.speak(own_database_url, "german")
+    known = client.shop.near.generation
     rebuilt = await rebuild(client.shop.pool, client.shop.store, listing, owner="a test")
     assert rebuilt.begun_anew
-    await asyncio.sleep(0.1)
+    await _heard(client, known)
     assert await _found(client) == GERMAN
 
 
@@ -113,16 +123,10 @@ async def test_a_shop_opens_in_the_language_that_its_database_speaks(settings: S
 async def test_migrating_takes_the_language_over(
     settings: Settings, own_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
     assert settings.redis_url is not None
-    for name, value in {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": settings.redis_url.get_secret_value(),
-        "SECRET_KEY": SECRET_KEY,
-        "MASTER_KEY": MASTER_KEY,
-        "DAYBOOK_SEARCH_LANGUAGE": "french",
-    }.items():
-        monkeypatch.setenv(name, value)
+    redis_url = settings.redis_url.get_secret_value()
+    french = environment(own_database_url, redis_url, settings.data_dir, DAYBOOK_SEARCH_LANGUAGE="french")
+    tell(monkeypatch, french)
     assert await asyncio.to_thread(call, ["projections", "status"]) == ExitCode.REFUSED
     assert "not searched in french yet: run `daybook migrate`" in capsys.readouterr().err
     assert await asyncio.to_thread(call, ["migrate"]) == ExitCode.OK

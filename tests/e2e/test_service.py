@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.e2e.service import Service, own_data_dir, serving
-from tests.e2e.shop_client import eventually
+from tests.waiting import eventually
 
 SIGN_IN = re.compile(r"^\s+(admin|staff|customer)\s+(\S+@example\.com)\s+(\S+)$", re.MULTILINE)
 
@@ -63,11 +63,11 @@ async def test_a_second_start_says_the_same_users_and_takes_the_next_port_when_i
 
 async def test_a_service_that_is_asked_to_stop_answers_what_is_under_way(data_dir: Path, tmp_path: Path) -> None:
     """Passwords are hashed two at a time, a quarter of a second each: most of these are still waiting at the signal."""
-    people = [{"email": f"{secrets.token_hex(6)}@example.com", "password": "correct horse 9"} for _ in range(6)]
+    people = [{"email": f"{secrets.token_hex(6)}@example.com", "password": "correct horse 9"} for _ in range(8)]
     with _in_development(data_dir, tmp_path) as service:
         async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
             under_way = [asyncio.create_task(http.post("/v1/auth/register", json=person)) for person in people]
-            await asyncio.sleep(0.3)
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             assert not all(request.done() for request in under_way)
             stopping = asyncio.create_task(asyncio.to_thread(service.stop))
             answers = await asyncio.gather(*under_way)

@@ -18,7 +18,8 @@ from events.claim import NameClaimed
 from events.store import Append, Metadata
 from infrastructure.settings import Settings
 from infrastructure.tracing import Tracing, open_tracing
-from tests.e2e.shop_client import ShopClient, eventually
+from tests.e2e.shop_client import ShopClient
+from tests.waiting import eventually
 
 CALLER_TRACE, CALLER_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CALLER = {"traceparent": f"00-{CALLER_TRACE}-{CALLER_SPAN}-01"}

@@ -7,23 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from infrastructure.ids import new_id
-from tests.e2e.service import authorization, running, serving
-from tests.e2e.shop_client import eventually
+from tests.e2e.service import authorization, read, running, serving
+from tests.waiting import eventually
 
 UNITS, BUYERS, EACH_WANTS = 21, 30, 2
-
-
-@pytest.fixture
-def environment(own_database_url: str, redis_url: str, key_prefix: str, tmp_path: Path) -> dict[str, str]:
-    return {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "DAYBOOK_KEY_PREFIX": key_prefix,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }
 
 
 async def test_of_many_buyers_at_two_processes_exactly_as_many_win_as_the_stock_allows(
@@ -47,8 +36,8 @@ async def test_of_many_buyers_at_two_processes_exactly_as_many_win_as_the_stock_
             assert len({answer.json()["order_id"] for answer in won}) == winners
             newest = max(int(answer.headers["Commit-Position"]) for answer in won)
             for url in (one.url, two.url):
-                headers = {**authorization(new_id("usr"), "staff"), "Min-Position": str(newest), "Prefer": "wait=5"}
-                level = (await http.get(f"{url}/v1/stock/{sku}", headers=headers)).json()
+                staff = authorization(new_id("usr"), "staff")
+                level = await read(http, f"{url}/v1/stock/{sku}", staff, newest)
                 assert (level["on_hand"], level["reserved"]) == (UNITS, winners * EACH_WANTS), level
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from infrastructure.cache import RedisCache
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import Product, ShopClient, eventually, open_client
+from tests.e2e.shop_client import Product, ShopClient, open_client
+from tests.waiting import eventually
 
 
 async def _reprice(client: ShopClient, product: Product, amount: int) -> int:

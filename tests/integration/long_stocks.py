@@ -29,7 +29,7 @@ def sku_of(ref: Ref[Stock]) -> Sku:
 
 async def written(states: Snapshots) -> None:
     if states._writing is not None:
-        await asyncio.wait_for(asyncio.wait([states._writing]), 10)
+        await asyncio.wait_for(asyncio.wait([states._writing]), 60)
 
 
 async def kept(store: PostgresEventStore, states: Snapshots, ref: Ref[Stock], facts: int = LONG) -> None:

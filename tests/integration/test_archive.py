@@ -149,7 +149,7 @@ async def test_archiving_and_restoring_beside_writers_and_readers(book: Archived
     done.set()
     await asyncio.gather(*writers)
     stop.set()
-    await asyncio.wait_for(reading, 20)
+    await asyncio.wait_for(reading, 60)
     head = await book.store.head()
     assert head > begin + 50
     assert [fact.position for fact in seen] == list(range(begin, head + 1))

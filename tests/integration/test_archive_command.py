@@ -13,10 +13,9 @@ import pytest
 from api.cli import call
 from api.cli.outcome import ExitCode
 from infrastructure import migrations
-from infrastructure.settings import Settings
 from tests.integration.archived_book import PART, open_archived_book
 from tests.integration.sealed_book import KEYRING
-from tests.keys import MASTER_KEY
+from tests.tool import environment, said, tell
 
 PUBLIC = KEYRING.public[0].text
 
@@ -24,17 +23,8 @@ PUBLIC = KEYRING.public[0].text
 @pytest.fixture
 def archives(own_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Where they go by default. The book has two full parts."""
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
-    for name, value in {
-        "DAYBOOK_MODE": "production",
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": "only for tests " * 3,
-        "MASTER_KEY": MASTER_KEY,
-        "SEALING_KEY": base64.b64encode(b"k" * 32).decode(),
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
+    key = base64.b64encode(b"k" * 32).decode()
+    tell(monkeypatch, environment(own_database_url, redis_url, tmp_path, SEALING_KEY=key))
 
     async def made() -> None:
         async with open_archived_book(own_database_url, tmp_path, orders=14):
@@ -42,11 +32,6 @@ def archives(own_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPa
 
     asyncio.run(made())
     yield tmp_path / "archives"
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode = ExitCode.OK) -> str:
-    assert call(arguments) == code, capsys.readouterr()
-    return capsys.readouterr().out
 
 
 def parsed(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode = ExitCode.OK) -> Any:

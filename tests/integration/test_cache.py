@@ -14,11 +14,11 @@ from infrastructure import cache as caching
 from infrastructure.cache import RedisCache, open_cache
 from infrastructure.embedded.sharing import shared
 from tests.relay import Relay, relay
+from tests.waiting import takes_less_than
 
 
 @pytest.fixture
-async def cache(redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RedisCache]:
-    monkeypatch.setattr(caching, "TIMEOUT_S", 5.0)  # on a busy machine nothing is answered in a moment
+async def cache(redis_url: str, key_prefix: str) -> AsyncIterator[RedisCache]:
     async with open_cache(redis_url, key_prefix) as opened:
         yield opened
 
@@ -83,16 +83,22 @@ async def test_nothing_stays_for_ever(cache: RedisCache, redis_url: str, key_pre
 
 async def test_without_redis_nobody_waits_and_nothing_is_raised(key_prefix: str) -> None:
     async with open_cache(f"redis://127.0.0.1:{free_port()}/0", key_prefix) as cache:
-        started = time.monotonic()
-        for _ in range(50):
-            assert await cache.get("product", "a") is None
-            await cache.put("product", "a", 1, b"one")
-            await cache.changed("product", [("a",)], 2)
-        assert time.monotonic() - started < 1
+
+        async def use() -> None:
+            for _ in range(50):
+                assert await cache.get("product", "a") is None
+                await cache.put("product", "a", 1, b"one")
+                await cache.changed("product", [("a",)], 2)
+
+        assert await takes_less_than(1, use)
         assert not await cache.alive()
 
 
-async def test_a_redis_that_hangs_is_left_alone_for_a_while(key_prefix: str) -> None:
+async def test_a_redis_that_hangs_is_left_alone_for_a_while(
+    key_prefix: str, redis_timeout_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "TIMEOUT_S", redis_timeout_s)
+
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -103,17 +109,16 @@ async def test_a_redis_that_hangs_is_left_alone_for_a_while(key_prefix: str) -> 
         started = time.monotonic()
         for _ in range(20):
             assert await cache.get("product", "a") is None
-        assert time.monotonic() - started < 2 * (caching.TIMEOUT_S + 0.5)
+        assert time.monotonic() - started < 15 * caching.TIMEOUT_S  # of twenty
     server.close()
     await server.wait_closed()
 
 
 async def test_redis_is_used_again_once_it_is_back(cache: RedisCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caching, "PAUSE_AFTER_FAILURE_S", 0.2)
     await cache.put("product", "h", 1, b"one")
     cache._failed(ConnectionError("gone"))
     assert await cache.get("product", "h") is None
-    await asyncio.sleep(0.25)
+    monkeypatch.setattr(cache, "_quiet_until", cache._quiet_until - caching.PAUSE_AFTER_FAILURE_S)
     assert await cache.get("product", "h") == (1, b"one")
 
 
@@ -126,9 +131,8 @@ async def own_redis(tmp_path: Path) -> AsyncIterator[redis.asyncio.Redis]:
 
 
 async def test_a_full_redis_answers_from_what_it_has_lets_go_and_takes_in_again(
-    own_redis: redis.asyncio.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_redis: redis.asyncio.Redis,
 ) -> None:
-    monkeypatch.setattr(caching, "TIMEOUT_S", 5.0)
     path = own_redis.connection_pool.connection_kwargs["path"]
     async with open_cache(f"unix://{path}", "full:") as cache:
         for identity in ("kept", "changing"):
@@ -152,8 +156,9 @@ async def test_a_full_redis_answers_from_what_it_has_lets_go_and_takes_in_again(
 
 
 async def test_a_slow_redis_is_waited_for_a_moment_and_used_again_once_it_is_quick(
-    redis_url: str, key_prefix: str, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, key_prefix: str, redis_timeout_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(caching, "TIMEOUT_S", redis_timeout_s)
     monkeypatch.setattr(caching, "PAUSE_AFTER_FAILURE_S", 0.3)
     async with relay(redis_url) as between, open_cache(_through(between, redis_url), key_prefix) as cache:
         await cache.put("product", "slow", 1, b"one")
@@ -161,10 +166,10 @@ async def test_a_slow_redis_is_waited_for_a_moment_and_used_again_once_it_is_qui
         started = time.monotonic()
         for _ in range(20):
             assert await cache.get("product", "slow") is None
-        assert time.monotonic() - started < 4 * caching.TIMEOUT_S
+        assert time.monotonic() - started < 15 * caching.TIMEOUT_S
         await cache.changed("product", [("slow",)], 2)  # which has to be made up for
         between.delay_s = 0.0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await cache.get("product", "other") is None:
                 await cache.put("product", "other", 1, b"other")
         assert await cache.get("product", "slow") is None  # it has been made up for meanwhile

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -19,8 +20,8 @@ from commands.category import CreateCategory
 from events.values import CategoryId
 from infrastructure.embedded.lodging import dies_with_parent
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import SECRET_KEY, settings_for
-from tests.keys import MASTER_KEY
+from tests.e2e.shop_client import settings_for
+from tests.tool import environment, said, tell
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 
@@ -33,32 +34,21 @@ def settings(own_database_url: str, redis_url: str, key_prefix: str, tmp_path: P
 
 
 @pytest.fixture
-def environment(settings: Settings, own_database_url: str, redis_url: str) -> Mapping[str, str]:
+def told(settings: Settings, own_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of whoever calls it; there is a category."""
+
     async def category(shop: Shop) -> None:
         await shop.handler(CreateCategory(CategoryId("cat_01h455vb4pex5vsknk084sn02q"), "all", "All"))
 
     in_shop(category, settings)
-    return {
-        "PATH": os.environ["PATH"],
-        "DAYBOOK_ENV_FILE": "/dev/null",
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "MASTER_KEY": MASTER_KEY,
-        "DAYBOOK_MODE": "production",
-        "DAYBOOK_KEY_PREFIX": settings.key_prefix,
-        "DAYBOOK_DATA_DIR": str(settings.data_dir),
-    }
+    told = environment(own_database_url, redis_url, settings.data_dir, DAYBOOK_KEY_PREFIX=settings.key_prefix)
+    tell(monkeypatch, told)
+    return told
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "api.cli", "catalog", *arguments]
-
-
-def ran(environment: Mapping[str, str], *arguments: str, code: int = 0) -> str:
-    done = subprocess.run(command(*arguments), env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, done.stderr
-    return done.stdout
+@pytest.fixture
+def ran(told: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    return partial(said, capsys, "catalog")
 
 
 def table(file: Path, rows: int, *more: str) -> Path:
@@ -67,14 +57,14 @@ def table(file: Path, rows: int, *more: str) -> Path:
     return file
 
 
-def test_a_table_comes_in_and_goes_out(environment: Mapping[str, str], settings: Settings, tmp_path: Path) -> None:
+def test_a_table_comes_in_and_goes_out(ran: Callable[..., str], settings: Settings, tmp_path: Path) -> None:
     file = table(tmp_path / "in.csv", 20, "bad,Bad,nowhere,,,,")
-    told = ran(environment, "import", str(file), "--dry-run", code=1)
+    told = ran("import", str(file), "--dry-run", code=1)
     assert "22\tcategory\tnot_found\tThere is no category nowhere." in told.splitlines()
     assert "20 would be created" in told
-    report = json.loads(ran(environment, "import", str(file), "--json", code=1))
+    report = json.loads(ran("import", str(file), "--json", code=1))
     assert (report["created"], report["failed"], report["errors"][0]["line"]) == (20, 1, 22)
-    again = json.loads(ran(environment, "import", str(table(file, 20)), "--json"))
+    again = json.loads(ran("import", str(table(file, 20)), "--json"))
     assert (again["created"], again["unchanged"]) == (0, 20)
 
     async def projected(shop: Shop) -> None:
@@ -82,25 +72,28 @@ def test_a_table_comes_in_and_goes_out(environment: Mapping[str, str], settings:
 
     in_shop(projected, settings)
     out = tmp_path / "out.csv"
-    ran(environment, "export", str(out))
+    ran("export", str(out))
     with out.open() as written:
         assert sorted(row["sku"] for row in csv.DictReader(written)) == sorted(f"S-{n}" for n in range(20))
-    lines = ran(environment, "export", "--format", "ndjson").splitlines()
+    lines = ran("export", "--format", "ndjson").splitlines()
     assert len(lines) == 20
     assert json.loads(lines[0])["price_minor"] == 100
-    ran(environment, "import", str(tmp_path / "in.txt"), code=2)
+    ran("import", str(tmp_path / "in.txt"), code=2)
     nameless = tmp_path / "table"
     nameless.write_text("slug\n")
-    ran(environment, "import", str(nameless), code=2)
+    ran("import", str(nameless), code=2)
 
 
 def test_an_import_that_is_killed_goes_on_where_it_stopped(
-    environment: Mapping[str, str], own_database_url: str, tmp_path: Path
+    told: dict[str, str], ran: Callable[..., str], own_database_url: str, tmp_path: Path
 ) -> None:
     file = table(tmp_path / "many.csv", ROWS)
     for kill_at in (500, 2_000):
         with subprocess.Popen(
-            command("import", str(file)), env=environment, stderr=subprocess.DEVNULL, preexec_fn=dies_with_parent
+            [sys.executable, "-m", "api.cli", "catalog", "import", str(file)],
+            env={"PATH": os.environ["PATH"], "DAYBOOK_ENV_FILE": "/dev/null", **told},
+            stderr=subprocess.DEVNULL,
+            preexec_fn=dies_with_parent,
         ) as process:
             with psycopg.connect(own_database_url, autocommit=True) as connection:
                 deadline = time.monotonic() + 120
@@ -112,7 +105,7 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped(
     with psycopg.connect(own_database_url, autocommit=True) as connection:
         there = _products(connection)
         assert 2_000 <= there < ROWS
-        report = json.loads(ran(environment, "import", str(file), "--json"))
+        report = json.loads(ran("import", str(file), "--json"))
         assert (report["created"], report["changed"], report["unchanged"]) == (ROWS - there, 0, there)
         assert _products(connection) == ROWS
         counted = connection.execute("SELECT type, count(*) FROM facts GROUP BY type ORDER BY type").fetchall()

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from api.cli.story import told
 from api.wiring import Shop
 from commands.policy import POLICIES
 from infrastructure.settings import Settings
-from tests.e2e.shop_client import SECRET_KEY, settings_for
-from tests.keys import MASTER_KEY
+from tests.e2e.shop_client import settings_for
+from tests.tool import environment, said, tell
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 
@@ -36,26 +37,12 @@ def order_id(settings: Settings) -> str:
 
 
 @pytest.fixture
-def tool(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Tool]:
+def tool(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
     """Calls a command as somebody on the service's machine would; gives what it says on standard output."""
     assert settings.database_url is not None and settings.redis_url is not None
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
-    for name, value in {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "REDIS_URL": settings.redis_url.get_secret_value(),
-        "SECRET_KEY": SECRET_KEY,
-        "MASTER_KEY": MASTER_KEY,
-        "DAYBOOK_MODE": "production",
-        "DAYBOOK_KEY_PREFIX": settings.key_prefix,
-        "DAYBOOK_DATA_DIR": str(settings.data_dir),
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def called(*arguments: str, code: ExitCode = ExitCode.OK) -> str:
-        assert call(arguments) == code, capsys.readouterr()
-        return capsys.readouterr().out
-
-    yield called
+    urls = (settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
+    tell(monkeypatch, environment(*urls, settings.data_dir, DAYBOOK_KEY_PREFIX=settings.key_prefix))
+    return partial(said, capsys)
 
 
 def _rows(table: str) -> list[dict[str, str]]:

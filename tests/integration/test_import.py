@@ -16,8 +16,7 @@ from infrastructure.positions import Positions
 from tests.keys import vault
 from tests.sales_in_book import book_of, totals_of
 from tests.till_totals import totals_of_sample
-
-WAIT_S = 60.0
+from tests.waiting import PATIENCE_S
 
 
 @asynccontextmanager
@@ -31,7 +30,7 @@ async def cut_short(url: str, after: int) -> None:
     """Fill the shop and let go of everything when the book holds `after` facts, whatever is on its way."""
     async with opened(url) as store:
         filling = asyncio.create_task(fill_demo_shop(Handler(store)))
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while await store.head() < after and not filling.done():
                 await asyncio.sleep(0)
         filling.cancel()

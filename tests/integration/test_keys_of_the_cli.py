@@ -1,11 +1,10 @@
 """`daybook keys`."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from api.cli import call
-from tests.keys import MASTER_KEY
+from tests.tool import environment, said, tell
 
 
 def test_keys_are_rotated_from_the_command_line(
@@ -13,15 +12,7 @@ def test_keys_are_rotated_from_the_command_line(
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    tmp_path: Any,
+    tmp_path: Path,
 ) -> None:
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": "only for tests " * 3,
-        "MASTER_KEY": MASTER_KEY,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
-    assert call(["keys", "rotate", "--json"]) == 0
-    assert '"signs_in_s": 60' in capsys.readouterr().out
+    tell(monkeypatch, environment(database_url, redis_url, tmp_path))
+    assert '"signs_in_s": 60' in said(capsys, "keys", "rotate", "--json")

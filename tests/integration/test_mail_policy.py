@@ -18,8 +18,8 @@ from tests.integration.mail_server import MailServer, mail_server
 from tests.integration.test_reactor import placed
 from tests.keys import MASTER_KEY
 from tests.till import Till
+from tests.waiting import PATIENCE_S
 
-WAIT_S = 15.0
 TOLD = ["Tea House: we have your order", "Tea House: your order is cancelled"]
 OpenShop = Callable[[str], AbstractAsyncContextManager[Shop]]
 
@@ -65,7 +65,7 @@ def _subjects(server: MailServer, address: str) -> list[str]:
 
 
 async def _arrived(server: MailServer, address: str, letters: int) -> list[str]:
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while len(_subjects(server, address)) < letters:
             await asyncio.sleep(0.05)
     return _subjects(server, address)
@@ -91,7 +91,7 @@ async def test_a_shop_that_comes_back_goes_on_with_its_letters_and_repeats_none(
         server.to_data = "250 OK"
         async with opened(server.url) as shop:
             await _arrived(server, address, 2)
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while len(await shop.store.read([f"mail-{order}"])) < 2:
                     await asyncio.sleep(0.05)
         async with opened(server.url) as shop:

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,8 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.ids import new_id
 from infrastructure.positions import Positions
 from infrastructure.rewrapping import PAGE_PERSONS, rewrap
-from infrastructure.settings import Settings
 from infrastructure.vault import MasterKeys, NoMasterKey, Vault
+from tests.tool import environment, said, tell
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -109,27 +110,23 @@ async def test_pages_are_gone_through(own_database_url: str) -> None:
 
 
 def test_the_command_says_what_it_has_done(
-    own_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own_database_url: str,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     async def prepared() -> None:
         async with store(own_database_url, MasterKeys(OLD)) as book:
             await registered(book, 3)
 
     asyncio.run(prepared())
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
-    for name, value in {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": "k" * 32,
-        "MASTER_KEY": base64.b64encode(NEW).decode(),
-        "DAYBOOK_MODE": "production",
-    }.items():
-        monkeypatch.setenv(name, value)
+    new = base64.b64encode(NEW).decode()
+    tell(monkeypatch, environment(own_database_url, redis_url, tmp_path) | {"MASTER_KEY": new})
     assert call(["keys", "rotate-master"]) == ExitCode.REFUSED
     assert "which is not at hand" in capsys.readouterr().err
     monkeypatch.setenv("DAYBOOK_OTHER_MASTER_KEYS", base64.b64encode(OLD).decode())
-    assert call(["keys", "rotate-master", "--json"]) == ExitCode.OK
-    assert json.loads(capsys.readouterr().out)["rewrapped"] == 3
+    assert json.loads(said(capsys, "keys", "rotate-master", "--json"))["rewrapped"] == 3
     monkeypatch.delenv("DAYBOOK_OTHER_MASTER_KEYS")
     with contextlib.suppress(SystemExit):
         assert call(["keys", "rotate-master"]) == ExitCode.OK

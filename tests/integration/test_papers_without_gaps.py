@@ -19,9 +19,9 @@ from events.values import CategoryId, OrderId, ProductId
 from infrastructure.embedded.lodging import dies_with_parent
 from tests.integration.book import flaws, open_handler, open_store
 from tests.integration.papers_till import PRICE, SKU, run
+from tests.waiting import PATIENCE_S
 
 SALES = 60 * int(os.environ.get("ROUNDS", "2"))
-PATIENCE_S = 60.0
 _ISSUED = "SELECT stream, version, body->>'number' AS number, body->>'order_id' AS order_id FROM facts WHERE type = $1"
 
 

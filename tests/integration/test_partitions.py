@@ -72,7 +72,7 @@ async def test_readers_follow_writers_from_one_partition_to_the_next(
             *(store.append(Append([claim(f"{name}{n % 7}")] * 3)) for n in range(100) for store in (one, two))
         )
         stop.set()
-        await asyncio.wait_for(reading, 20)
+        await asyncio.wait_for(reading, 60)
     assert [fact.position for fact in seen] == list(range(1, 601))  # type: ignore[attr-defined]
     assert await flaws(own_database_url) == []
 

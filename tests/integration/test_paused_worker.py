@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -16,10 +16,10 @@ import pytest
 from infrastructure.embedded.lodging import dies_with_parent
 from tests.integration.paused_worker import LEASE_S, Moment, Pausing
 from tests.integration.tally import Engine, open_engine
+from tests.waiting import eventually
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 TABLE = "tally_p"
-PATIENCE_S = 30.0
 # Who has moved the checkpoint, from where and to where; rolled back together with it.
 _MOVES = f"""
 CREATE TABLE moves (n bigserial, worker text, epoch bigint, before bigint, after bigint);
@@ -65,12 +65,6 @@ def start(own_database_url: str, tmp_path: Path) -> Start:
                 worker.wait()
 
     return started
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await holds():
-            await asyncio.sleep(0.02)
 
 
 async def stopped(worker: "subprocess.Popen[bytes]") -> None:

@@ -19,8 +19,9 @@ from commands.settlement import RecordCapture
 from commands.stock import stocks
 from events.values import CaptureId, Money, OrderId, PaymentId, Sku
 from infrastructure.ids import new_id
-from tests.integration.test_reactor import OpenShop, eventually, opened, placed, settled
+from tests.integration.test_reactor import OpenShop, opened, placed, settled
 from tests.till import EPOCH, Till
+from tests.waiting import eventually
 
 __all__ = ["opened"]
 

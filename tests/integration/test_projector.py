@@ -1,7 +1,7 @@
 """The page engine: exactly once into the rows, one worker at a time, and one that fails holds nobody up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -13,6 +13,7 @@ from infrastructure.leases import LeaseLost
 from infrastructure.projector import Projector
 from projections.projection import Key
 from tests.integration.tally import Engine, open_engine, tally
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -27,12 +28,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "LEASE_S", 0.5)
     monkeypatch.setattr(projector, "RENEW_EVERY_S", 0.1)
     monkeypatch.setattr(projector, "RETRY_S", 0.1)
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await holds():
-            await asyncio.sleep(0.02)
 
 
 async def killed(task: "asyncio.Task[None]") -> None:

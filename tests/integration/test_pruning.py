@@ -9,9 +9,10 @@ from api.wiring import open_shop
 from events.store import Append, IdempotencyKey
 from infrastructure import pruning
 from infrastructure.database import Pool, open_pool
-from tests.e2e.shop_client import eventually, settings_for
+from tests.e2e.shop_client import settings_for
 from tests.integration.book import flaws, open_store
 from tests.store_contract import claim, name, stream
+from tests.waiting import eventually
 
 __all__ = ["name"]
 

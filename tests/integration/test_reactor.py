@@ -1,7 +1,6 @@
 """Paying, refunding and lapsing as policies: what happened leads to what must follow, whatever fails in between."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -24,8 +23,8 @@ from infrastructure.ids import new_id
 from infrastructure.settings import Mode, Settings
 from tests.keys import MASTER_KEY
 from tests.till import Till
+from tests.waiting import eventually
 
-WAIT_S = 10.0
 ANN = UserId("usr_1")
 OpenShop = Callable[[Gateway], AbstractAsyncContextManager[Shop]]
 
@@ -63,13 +62,6 @@ async def placed(shop: Shop, *, lapses_in_s: float = 900, customer: UserId = ANN
         PlaceOrder(order, customer, cart, "EUR", datetime.now(UTC) + timedelta(seconds=lapses_in_s)),
     )
     return order, sku
-
-
-async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while not await look():
-        assert asyncio.get_running_loop().time() < deadline, "it has not come about"
-        await asyncio.sleep(0.02)
 
 
 async def settled(shop: Shop, order_id: OrderId, status: Status, payment: PaymentState) -> Order:

@@ -6,8 +6,9 @@ from commands.money import PaymentState
 from commands.order import Status
 from commands.payment import PayOrder
 from events.values import PaymentId
-from tests.integration.test_reactor import OpenShop, eventually, opened, placed, settled
+from tests.integration.test_reactor import OpenShop, opened, placed, settled
 from tests.till import Till
+from tests.waiting import eventually
 
 __all__ = ["opened"]
 
@@ -30,7 +31,7 @@ async def test_workers_outlive_their_connections(opened: OpenShop) -> None:
         for number in range(6):
             order, _ = await placed(shop)
             await shop.handler(PayOrder(order, PaymentId(f"pay_cut_{number}"), "tok_approve"))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 cut = False
                 while not cut:
                     try:

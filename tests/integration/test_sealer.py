@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -14,8 +14,8 @@ from infrastructure.keyring import Keyring
 from infrastructure.leases import LeaseLost
 from infrastructure.sealer import NAME, Sealer, Unsealable
 from tests.integration.sealed_book import KEYRING, SEAL_FACTS, STRANGER, SealedBook, open_book
+from tests.waiting import eventually
 
-PATIENCE_S = 15.0
 LAPSE = "UPDATE projections SET lease_until = '-infinity' WHERE name = 'seal'"
 SIX_SEALS = [(n, (n - 1) * SEAL_FACTS + 1, n * SEAL_FACTS) for n in range(1, 7)]
 
@@ -50,12 +50,6 @@ async def running(*sealers: Sealer) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await look():
-            await asyncio.sleep(0.01)
 
 
 async def test_full_seals_are_made_at_once_and_the_rest_when_it_has_waited(book: SealedBook) -> None:

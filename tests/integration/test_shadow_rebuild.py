@@ -74,7 +74,7 @@ async def test_live_traffic_goes_on_during_a_rebuild_and_nothing_is_lost_or_doub
     rebuilt = await rebuild(bench.pool, bench.store, stock_level, owner="me", on_progress=seen.append)
     await writing
     await bench.receive("C", 1, times=10)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await bench.on_hand("C") != 810:
             await asyncio.sleep(0.05)
     live.cancel()

@@ -39,7 +39,7 @@ async def waiting_backend(url: str) -> int:
     """The backend that is about to append, once there is one."""
     connection = await connect(url)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 pids = await connection.fetch(f"{APPENDING} AND state = 'active' AND wait_event_type = 'Lock'")
                 if pids:

@@ -10,26 +10,15 @@ from typing import Any
 import pytest
 
 from api.cli import call
-from infrastructure.settings import Settings
 from tests.integration.sealed_book import KEYRING, open_book
-from tests.keys import MASTER_KEY
+from tests.tool import environment, tell
 
 SEED = base64.b64encode(b"k" * 32).decode()
 
 
 @pytest.fixture(autouse=True)
 def _settings(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
-    for name, value in {
-        "DAYBOOK_MODE": "production",
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": "only for tests " * 3,
-        "MASTER_KEY": MASTER_KEY,
-        "SEALING_KEY": SEED,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
+    tell(monkeypatch, environment(database_url, redis_url, tmp_path, SEALING_KEY=SEED))
 
 
 @pytest.fixture

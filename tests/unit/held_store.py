@@ -44,7 +44,7 @@ class HeldStore(MemoryEventStore):
 
     async def let_go(self, error: Exception | None = None) -> None:
         """The append that has waited longest goes on, or fails with `error`; the next to come if none waits yet."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not self._turns:
                 await asyncio.sleep(0)
         self._turns.popleft().set_result(error)

@@ -86,7 +86,7 @@ async def test_progress_is_told_while_nothing_more_comes() -> None:
     async def patient() -> AsyncIterator[bytes]:
         async for line in pieces(*FULL):
             yield line
-        await asyncio.wait_for(told.wait(), 10)
+        await asyncio.wait_for(told.wait(), 60)
         yield FULL[0]
 
     rows = []

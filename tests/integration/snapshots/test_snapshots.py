@@ -142,7 +142,7 @@ async def test_at_the_end_nothing_goes_on(pool: Pool, stock: Ref[Stock], monkeyp
     states.moved(stock, 0, Known(1_000, Stock(1)))
     writing = states._writing
     assert writing is not None
-    await asyncio.wait_for(states.close(), 5)
+    await asyncio.wait_for(states.close(), 60)
     assert writing.cancelled()
     idle = Snapshots(pool)
     await idle.close()
