@@ -20,7 +20,16 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.filling import Filling, Progress
 from infrastructure.leases import LOCK, Lease, LeaseLost, Leases
 from infrastructure.read_table import ReadTable
-from infrastructure.shadow_table import DROP_PARKED, OLD, SHADOW, compared, is_resumable, make_shadow, rename
+from infrastructure.shadow_table import (
+    DROP_PARKED,
+    OLD,
+    SHADOW,
+    Difference,
+    compared,
+    is_resumable,
+    make_shadow,
+    rename,
+)
 from infrastructure.shares import DIVIDED_FROM, Processes, fill_in_shares, shares_begun
 from infrastructure.source_hash import source_of
 from projections.projection import Projection
@@ -56,7 +65,7 @@ class Rebuilt:
     parked: int = 0
     begun_anew: bool = False
     different: int | None = None
-    examples: Sequence[str] = ()
+    examples: Sequence[Difference] = ()
 
 
 async def rebuild(

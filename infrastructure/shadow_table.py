@@ -1,6 +1,8 @@
 """The tables beside a live one: the shadow that a rebuild fills, and the old one that it has replaced."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.database import Connection, Pool
@@ -27,6 +29,15 @@ _INDEXES = """SELECT indisprimary || substring(pg_get_indexdef(indexrelid) FROM 
 _GRANTS = """SELECT format('GRANT %s ON %s TO %I', a.privilege_type, $2::text, r.rolname)
     FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
     WHERE c.oid = to_regclass($1) AND a.grantee <> c.relowner"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs in a row: as the live table had it, and as the facts say. None where there is no such row."""
+
+    key: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
 
 
 async def is_resumable(pool: Pool, live: str, lease: Lease, source: str) -> bool:
@@ -60,14 +71,26 @@ async def make_shadow(pool: Pool, live: str, lease: Lease, source: str) -> None:
     lease.position = 0
 
 
-async def compared(connection: Connection, projection: Projection[Any], shadow: str) -> tuple[int, Sequence[str]]:
-    """How many rows the live table has otherwise than the shadow, and the keys of some of them."""
+async def compared(
+    connection: Connection, projection: Projection[Any], shadow: str
+) -> tuple[int, Sequence[Difference]]:
+    """How many rows the live table has otherwise than the shadow, and what differs in some of them."""
     key = ", ".join(projection.key)
     differing = f"""FROM {projection.name} AS live FULL JOIN {shadow} AS fresh USING ({key})
         WHERE live::text IS DISTINCT FROM fresh::text"""
     count: int = await connection.fetchval(f"SELECT count(*) {differing}")
-    rows = await connection.fetch(f"SELECT {key} {differing} ORDER BY {key} LIMIT {DIFFERENCES_SHOWN}")
-    return count, ["/".join(map(str, row)) for row in rows]
+    rows = await connection.fetch(
+        f"SELECT {key}, to_json(live), to_json(fresh) {differing} ORDER BY {key} LIMIT {DIFFERENCES_SHOWN}"
+    )
+    return count, [_difference(names, before, after) for *names, before, after in map(tuple, rows)]
+
+
+def _difference(names: Sequence[object], before: str | None, after: str | None) -> Difference:
+    key, had, has = "/".join(map(str, names)), *(json.loads(row or "null") for row in (before, after))
+    if had and has:
+        columns = [column for column in had if had[column] != has[column]]
+        had, has = ({column: row[column] for column in columns} for row in (had, has))
+    return Difference(key, had, has)
 
 
 async def rename(connection: Connection, live: str, suffix: str, new_suffix: str) -> None:

@@ -51,6 +51,7 @@ def create(
     directory: Annotated[
         Path | None, typer.Option("--dir", help="Where the files go; by default, `archives` in the data directory.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take every full part of the book that is sealed, and that all projections have passed, out into a file.
 
@@ -71,17 +72,20 @@ def create(
             ):
                 made.append(each)
                 facts, kept = each.checked.facts, each.kept
-                say(f"{each.path}: {facts:,} facts, of which {kept:,} have stayed in the book.")
+                if not as_json:
+                    say(f"{each.path}: {facts:,} facts, of which {kept:,} have stayed in the book.")
         async with shop.pool.acquire() as connection:
             return made, *(await ripe(connection))
 
     made, parts, settled = _answered(work)
-    if not made:
+    if as_json:
+        say_json({"data": [_members(each.checked) | {"kept": each.kept} for each in made]})
+    elif not made:
         _tell_ripe(parts, settled)
 
 
 @app.command()
-def restore(file: File) -> None:
+def restore(file: File, as_json: AsJson = False) -> None:
     """Put an archived part back into the book as it was. The file stays where it is."""
 
     async def work(shop: "Shop") -> "Checked":
@@ -96,7 +100,10 @@ def restore(file: File) -> None:
             )
 
     checked = _answered(work)
-    say(f"{checked.facts:,} facts are back: positions {checked.first:,} to {checked.last:,}.", "green")
+    if as_json:
+        say_json(_members(checked))
+    else:
+        say(f"{checked.facts:,} facts are back: positions {checked.first:,} to {checked.last:,}.", "green")
 
 
 @app.command()

@@ -24,32 +24,37 @@ RuntimeRole = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-def migrate(context: typer.Context, runtime_role: RuntimeRole = None) -> None:
+def migrate(context: typer.Context, runtime_role: RuntimeRole = None, as_json: AsJson = False) -> None:
     """Bring the database to this build's schema; alone, the same as `migrate up`."""
     if context.invoked_subcommand is None:
-        up("head", runtime_role)
+        up("head", runtime_role, as_json)
 
 
 @app.command()
-def up(revision: Revision = "head", runtime_role: RuntimeRole = None) -> None:
+def up(revision: Revision = "head", runtime_role: RuntimeRole = None, as_json: AsJson = False) -> None:
     """Run what is missing, all of it in one transaction; then stem the products' words by DAYBOOK_SEARCH_LANGUAGE, if
     they are stemmed otherwise."""
     from infrastructure import migrations, search_language
     from infrastructure import runtime_role as roles
 
     before, after = _moved(lambda url: migrations.upgrade(url, revision))
-    say(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
+    tell = _nothing if as_json else say
+    tell(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
     language = tool_settings().search_language
     if after == migrations.newest() and _at(lambda url: search_language.speak(url, language)):
-        say(f"Products are searched in {language} now.")
+        tell(f"Products are searched in {language} now.")
     if runtime_role is not None:
         _at(lambda url: roles.grant(url, runtime_role))
-        say(f"The role {runtime_role} may do what a service needs.")
+        tell(f"The role {runtime_role} may do what a service needs.")
+    if as_json:
+        say_json({"before": before, "database": after, "runtime_role": runtime_role})
 
 
 @app.command()
 def down(
-    revision: Revision, yes: Annotated[bool, typer.Option("--yes", help="Do not ask: data will be lost.")] = False
+    revision: Revision,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: data will be lost.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take back everything after a revision, and with it the data that it holds."""
     from infrastructure import migrations
@@ -59,7 +64,10 @@ def down(
     if not yes:
         typer.confirm(f"Take back everything after {revision}, with the data it holds?", abort=True)
     before, after = _moved(lambda url: migrations.downgrade(url, revision))
-    say(f"Migrated from {before} to {after}.")
+    if as_json:
+        say_json({"before": before, "database": after})
+    else:
+        say(f"Migrated from {before} to {after}.")
 
 
 @app.command()
@@ -74,6 +82,10 @@ def status(as_json: AsJson = False) -> None:
         say(f"The database is at revision {found or 'none'}, this build needs {needed}.")
     if found != needed:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _nothing(line: str) -> None:
+    """Where JSON is asked for, nothing else is said."""
 
 
 async def _current(url: str) -> str | None:

@@ -37,7 +37,7 @@ def list_parked(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def retry(parked_id: Id) -> None:
+def retry(parked_id: Id, as_json: AsJson = False) -> None:
     """Try the queue of this fact's key again, in order. Exit code 1 if some of it still fails."""
 
     async def work(shop: "Shop") -> int:
@@ -45,11 +45,15 @@ def retry(parked_id: Id) -> None:
 
         return len((await parking.retry(shop.pool, shop.store, parked_id)).parked)
 
-    _told(in_shop(work, tool_settings()))
+    _told(in_shop(work, tool_settings()), as_json)
 
 
 @app.command()
-def skip(parked_id: Id, reason: Annotated[str, typer.Option(help="Why; it goes into the book.")]) -> None:
+def skip(
+    parked_id: Id,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the book.")],
+    as_json: AsJson = False,
+) -> None:
     """Leave a fact that failed out of its projection and go on with what waits behind it."""
 
     async def work(shop: "Shop") -> int:
@@ -60,7 +64,7 @@ def skip(parked_id: Id, reason: Annotated[str, typer.Option(help="Why; it goes i
         folded = await parking.skip(shop.pool, shop.store, shop.handler, parked_id, reason=reason, metadata=metadata)
         return len(folded.parked)
 
-    _told(in_shop(work, tool_settings()))
+    _told(in_shop(work, tool_settings()), as_json)
 
 
 async def _parked(shop: "Shop") -> "list[ParkedFact]":
@@ -71,7 +75,10 @@ async def _parked(shop: "Shop") -> "list[ParkedFact]":
     return [from_row(row) for row in part.rows]
 
 
-def _told(left: int) -> None:
-    say(f"{left} still wait." if left else "Done: nothing of this key waits any more.")
+def _told(left: int, as_json: bool) -> None:
+    if as_json:
+        say_json({"waiting": left})
+    else:
+        say(f"{left} still wait." if left else "Done: nothing of this key waits any more.")
     if left:
         raise typer.Exit(ExitCode.REFUSED)

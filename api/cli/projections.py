@@ -1,6 +1,8 @@
 """`daybook projections`: how far the read side is."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import rich.progress
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from api.wiring import Shop
     from infrastructure.filling import Progress
     from infrastructure.rebuild import Rebuilt
+    from infrastructure.shadow_table import Difference
     from projections.projection import Projection
     from queries.projection import ProjectionState
 
@@ -22,6 +25,7 @@ app = typer.Typer(help="How far the read side is, and making it anew.", no_args_
 NUMBERS = ("position", "behind", "since s", "facts/s", "ready in s", "parked", "epoch")
 PROCESSES_MAX = 4
 """More than that are held up by PostgreSQL, which serves the shop meanwhile."""
+SHOWN_CHARACTERS = 60
 OLDER_CODE = "folded by older code: rebuild"
 
 Name = Annotated[str, typer.Argument(help="As `daybook projections status` shows it.")]
@@ -68,16 +72,24 @@ async def _states(shop: "Shop") -> "Sequence[ProjectionState]":
 @app.command()
 def rebuild(
     name: Name,
-    diff: Annotated[bool, typer.Option(help="Say which rows were not as the facts say.")] = False,
+    diff: Annotated[bool, typer.Option(help="Say which rows were not as the facts say, and how.")] = False,
     processes: Annotated[
         int | None,
         typer.Option(min=1, help="How many fold side by side, where rows allow it; one for each core, but at most 4."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped,
     unless the code or the table has changed since: then it begins anew."""
     projection = _named(name)
     rebuilt = in_shop(lambda shop: _rebuilt(shop, projection, diff, processes), tool_settings())
+    if as_json:
+        say_json({"name": name} | asdict(rebuilt))
+    else:
+        _tell(name, rebuilt)
+
+
+def _tell(name: str, rebuilt: "Rebuilt") -> None:
     say(f"{name} stands at position {rebuilt.position}, rebuilt in {rebuilt.seconds:.1f} s.")
     if rebuilt.begun_anew:
         say("The rebuild that was interrupted was of other code, so this one began anew.", style="yellow")
@@ -85,12 +97,12 @@ def rebuild(
         say(f"{rebuilt.parked} facts are parked: see `daybook parked list`.", style="yellow")
     if rebuilt.different is not None:
         say(f"{rebuilt.different} rows were different.", style="yellow" if rebuilt.different else "")
-        for key in rebuilt.examples:
-            say(f"  {key}")
+        for each in rebuilt.examples:
+            say(f"  {each.key}: {_differing(each)}")
 
 
 @app.command()
-def rollback(name: Name) -> None:
+def rollback(name: Name, as_json: AsJson = False) -> None:
     """Put the table that the last rebuild replaced back; brought up to date."""
     projection = _named(name)
 
@@ -103,7 +115,26 @@ def rollback(name: Name) -> None:
             raise Refused(str(missing)) from None
 
     in_shop(work, tool_settings())
-    say(f"The earlier table of {name} is back.")
+    if as_json:
+        say_json({"name": name, "rolled_back": True})
+    else:
+        say(f"The earlier table of {name} is back.")
+
+
+def _differing(row: "Difference") -> str:
+    """`on_hand 1 → 120`: what the table said, and what the facts say."""
+    match row.before, row.after:
+        case None, _:
+            return "was not there"
+        case _, None:
+            return "should not be there"
+        case before, after:
+            return ", ".join(f"{name} {_short(before[name])} → {_short(after[name])}" for name in before)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 async def _rebuilt(shop: "Shop", projection: "Projection[Any]", diff: bool, processes: int | None) -> "Rebuilt":

@@ -54,6 +54,9 @@ def test_parts_go_out_are_judged_and_come_back(archives: Path, capsys: pytest.Ca
     assert f"{file.name}: positions 1 to {PART}" in said(capsys, "verify")
     assert "facts are back" in said(capsys, "archive", "restore", str(file))
     assert parsed(capsys, "archive", "list", "--json")["data"] == []
+    [made] = parsed(capsys, "archive", "create", "--to-position", str(PART), "--json")["data"]
+    back = parsed(capsys, "archive", "restore", str(file), "--json")
+    assert made == back | {"kept": made["kept"]} and (back["first"], back["last"]) == (1, PART)
     assert parsed(capsys, "verify", "--json")["archives"] == []
 
 

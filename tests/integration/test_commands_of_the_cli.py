@@ -121,6 +121,9 @@ def test_projections_and_migrations_say_where_they_are(order_id: str, tool: Tool
     status = json.loads(tool("migrate", "status", "--json"))
     assert status["up_to_date"] and status["database"] == status["build"]
     assert tool("migrate") == f"The database is at revision {status['build']}.\n"
+    for command in (["migrate"], ["migrate", "up"]):
+        told = json.loads(tool(*command, "--json"))
+        assert (told["before"], told["database"]) == (status["build"], status["build"])
 
 
 def test_a_table_of_older_code_is_named_until_it_is_rebuilt(order_id: str, tool: Tool, settings: Settings) -> None:
@@ -136,6 +139,22 @@ def test_a_table_of_older_code_is_named_until_it_is_rebuilt(order_id: str, tool:
     assert told()["sale_line"] != told()["sale"]
     assert "began anew" not in tool("projections", "rebuild", "sale")
     assert told()["sale"] == told()["sale_line"]
+
+
+def test_a_rebuild_tells_what_was_wrong_and_what_is_right(order_id: str, tool: Tool, settings: Settings) -> None:
+    async def spoilt(shop: Shop) -> int:
+        [row] = await shop.pool.returning(
+            """UPDATE stock_level SET on_hand = on_hand + 1
+                WHERE sku = (SELECT min(sku) FROM stock_level) RETURNING on_hand"""
+        )
+        return int(row["on_hand"])
+
+    wrong = in_shop(spoilt, settings)
+    said = tool("projections", "rebuild", "stock_level", "--diff")
+    assert f"on_hand {wrong} → {wrong - 1}\n" in said and "1 rows were different." in said
+    again = json.loads(tool("projections", "rebuild", "stock_level", "--diff", "--json"))
+    assert (again["name"], again["different"], again["examples"]) == ("stock_level", 0, [])
+    assert json.loads(tool("projections", "rollback", "stock_level", "--json"))["rolled_back"]
 
 
 def test_reconciliation_agrees_until_something_is_amiss(

@@ -55,11 +55,18 @@ async def test_wrong_rows_are_found_and_mended_and_the_names_stay(bench: Bench) 
     indexes = await bench.pool.fetch(_INDEXES)
     await bench.pool.execute("UPDATE stock_level SET on_hand = 1 WHERE sku = 'A'")
     rebuilt = await rebuild(bench.pool, bench.store, stock_level, owner="me", compare=True)
-    assert (rebuilt.different, rebuilt.examples) == (1, ["A/main"])
+    [wrong] = rebuilt.examples
+    assert (rebuilt.different, wrong.key) == (1, "A/main")
+    assert (wrong.before, wrong.after) == ({"on_hand": 1}, {"on_hand": 120})
     assert (await bench.on_hand("A"), await bench.on_hand("B")) == (120, 5)
     assert await bench.pool.fetch(_INDEXES) == indexes
     again = await rebuild(bench.pool, bench.store, stock_level, owner="me", compare=True)
     assert again.different == 0
+    await bench.pool.execute("UPDATE stock_level SET sku = 'C' WHERE sku = 'A'")
+    moved = await rebuild(bench.pool, bench.store, stock_level, owner="me", compare=True)
+    gone, extra = moved.examples
+    assert (gone.key, gone.before, gone.after and gone.after["on_hand"]) == ("A/main", None, 120)
+    assert (extra.key, extra.before and extra.before["sku"], extra.after) == ("C/main", "C", None)
 
 
 async def test_live_traffic_goes_on_during_a_rebuild_and_nothing_is_lost_or_doubled(

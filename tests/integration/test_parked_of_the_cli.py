@@ -1,0 +1,70 @@
+"""`daybook parked`: what waits, tried again, and left out with a reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from api.cli import call
+from api.cli.opening import in_shop
+from api.cli.outcome import ExitCode
+from api.wiring import Shop
+from events.stock import StockReceived
+from events.store import Append
+from events.values import Sku
+from infrastructure.projector import Projector
+from infrastructure.settings import Settings
+from projections.stock_level import stock_level
+from tests.e2e.shop_client import SECRET_KEY, settings_for
+from tests.keys import MASTER_KEY
+
+TOO_MANY = 2**62
+
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
+
+
+async def _overflow(shop: Shop) -> None:
+    """The first receipt fits into the table; a second one does not, so a third waits behind it."""
+    projector = Projector(shop.pool, shop.store, shop.positions, [stock_level], owner="test")
+    for quantities in ([TOO_MANY], [TOO_MANY, 1]):
+        for quantity in quantities:
+            await shop.store.append(Append([StockReceived(Sku("MUG"), quantity)]))
+        await projector.catch_up()
+
+
+def test_a_parked_fact_is_listed_tried_again_and_skipped(
+    own_database_url: str,
+    redis_url: str,
+    key_prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    for name, value in {
+        "DATABASE_URL": own_database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": SECRET_KEY,
+        "MASTER_KEY": MASTER_KEY,
+        "DAYBOOK_MODE": "production",
+        "DAYBOOK_DATA_DIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    in_shop(_overflow, settings_for(own_database_url, redis_url, key_prefix, tmp_path))
+
+    def said(*arguments: str, code: ExitCode) -> str:
+        capsys.readouterr()
+        assert call(["parked", *arguments]) == code, capsys.readouterr()
+        return capsys.readouterr().out
+
+    listed = json.loads(said("list", "--json", code=ExitCode.REFUSED))["data"]
+    assert [(fact["projection"], fact["error"] is None) for fact in listed] == [
+        ("stock_level", False),
+        ("stock_level", True),
+    ]
+    assert "waits behind an earlier one" in said("list", code=ExitCode.REFUSED)
+    first = str(listed[0]["id"])
+    assert said("retry", first, code=ExitCode.REFUSED) == "2 still wait.\n"
+    assert json.loads(said("retry", first, "--json", code=ExitCode.REFUSED)) == {"waiting": 2}
+    assert json.loads(said("skip", first, "--reason", "typing error", "--json", code=ExitCode.OK)) == {"waiting": 0}
+    assert json.loads(said("list", "--json", code=ExitCode.OK)) == {"data": []}
