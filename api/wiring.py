@@ -11,7 +11,7 @@ from api import sse, work
 from api.outlets import gateway_of, plain, post_of
 from commands.gateway import Gateway
 from commands.handler import Handler
-from infrastructure import migrations, search_language
+from infrastructure import revisions, search_language
 from infrastructure.access_tokens import AccessTokens
 from infrastructure.accounts import Accounts
 from infrastructure.answers import Answers
@@ -86,7 +86,7 @@ async def open_shop(
 
     A database that is not up yet is waited for, `patience_s` seconds. Leaving stops the workers, then drains the
     committer. Raises infrastructure.settings.SettingsRefused,
-    infrastructure.migrations.WrongRevision, infrastructure.search_language.LanguageRefused,
+    infrastructure.revisions.WrongRevision, infrastructure.search_language.LanguageRefused,
     infrastructure.embedded.Unavailable, or OSError when the database cannot be reached.
     """
     async with AsyncExitStack() as stack:
@@ -94,9 +94,11 @@ async def open_shop(
         direct_url = direct(settings, servers.database_url)
         await await_database(direct_url, patience_s)
         if settings.development:
+            from infrastructure import migrations  # with SQLAlchemy and Alembic, which nobody else needs
+
             await migrations.upgrade(direct_url)
             await search_language.speak(direct_url, settings.search_language)
-        await migrations.check(direct_url)
+        await revisions.check(direct_url)
         await search_language.check(direct_url, settings.search_language)
         metrics = Metrics()
         tracing = tracing or await stack.enter_async_context(open_tracing())

@@ -3,7 +3,6 @@
 To add a migration, add `sql/NNNN_name.up.sql` and `sql/NNNN_name.down.sql`; no Python is needed.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,18 +17,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
-from infrastructure.database import CONNECT_TIMEOUT_S, connect
+from infrastructure.database import CONNECT_TIMEOUT_S
 from infrastructure.database_url import asyncpg_dsn, tls
+from infrastructure.revisions import SQL, WrongRevision, named_up
 
-SQL = Path(__file__).resolve().parents[1] / "sql"
-
-_UP = re.compile(r"(?P<revision>\d{4})_(?P<name>\w+)\.up\.sql")
 # One migration at a time in a database: two processes that start together take turns, and the second finds it done.
 _TURN = 0x6461_7962_6F6F_6B  # "daybook"
-
-
-class WrongRevision(Exception):
-    """The database's schema is not the one of this build; the message says which it has and what to run."""
 
 
 async def upgrade(url: str, revision: str = "head", sql: Path = SQL) -> None:
@@ -52,51 +45,13 @@ async def downgrade(url: str, revision: str, sql: Path = SQL) -> None:
     await _migrate(url, scripts, lambda rev, _: scripts._downgrade_revs(revision, rev))
 
 
-async def check(url: str, sql: Path = SQL) -> None:
-    """Raise WrongRevision unless the database is at this build's newest revision."""
-    scripts = _SqlScripts(sql)
-    newest = scripts.get_current_head()
-    found = await current(url)
-    if found == newest:
-        return
-    if found is None:
-        raise WrongRevision(
-            f"the database has no schema yet, this build needs revision {newest}: run `daybook migrate`"
-        )
-    if found in {script.revision for script in scripts.walk_revisions()}:
-        raise WrongRevision(f"the database is at revision {found}, this build needs {newest}: run `daybook migrate`")
-    raise WrongRevision(
-        f"the database is at revision {found}, which this build does not know (its newest is {newest}): "
-        "run the newer Daybook that made it, or have that one migrate it down"
-    )
-
-
-def newest(sql: Path = SQL) -> str | None:
-    """The revision that this build needs."""
-    return _SqlScripts(sql).get_current_head()
-
-
-async def current(url: str) -> str | None:
-    """The database's revision, or None before the first."""
-    connection = await connect(url)
-    try:
-        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
-            return None
-        revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-        return revision
-    finally:
-        await connection.close()
-
-
 class _SqlScripts(ScriptDirectory):
     """Alembic's revisions, read from pairs of SQL files in the order of their numbers."""
 
     def _load_revisions(self) -> Iterator[Script]:
         before: str | None = None
         for up in sorted(Path(self.dir).glob("*.up.sql")):
-            named = _UP.fullmatch(up.name)
-            if named is None:
-                raise WrongRevision(f"{up.name} is not named like 0001_what_it_makes.up.sql")
+            named = named_up(up)
             module: Any = ModuleType(up.name, named["name"].replace("_", " "))
             module.revision, module.down_revision = named["revision"], before
             module.upgrade = _runs(up)

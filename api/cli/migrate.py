@@ -34,14 +34,14 @@ def migrate(context: typer.Context, runtime_role: RuntimeRole = None, as_json: A
 def up(revision: Revision = "head", runtime_role: RuntimeRole = None, as_json: AsJson = False) -> None:
     """Run what is missing, all of it in one transaction; then stem the products' words by DAYBOOK_SEARCH_LANGUAGE, if
     they are stemmed otherwise."""
-    from infrastructure import migrations, search_language
+    from infrastructure import migrations, revisions, search_language
     from infrastructure import runtime_role as roles
 
     before, after = _moved(lambda url: migrations.upgrade(url, revision))
     tell = _nothing if as_json else say
     tell(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
     language = tool_settings().search_language
-    if after == migrations.newest() and _at(lambda url: search_language.speak(url, language)):
+    if after == revisions.newest() and _at(lambda url: search_language.speak(url, language)):
         tell(f"Products are searched in {language} now.")
     if runtime_role is not None:
         _at(lambda url: roles.grant(url, runtime_role))
@@ -73,9 +73,9 @@ def down(
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Which revision the database is at, and which this build needs. Exit code 1 if they differ."""
-    from infrastructure import migrations
+    from infrastructure import revisions
 
-    found, needed = _at(_current), migrations.newest()
+    found, needed = _at(_current), revisions.newest()
     if as_json:
         say_json({"database": found, "build": needed, "up_to_date": found == needed})
     else:
@@ -89,9 +89,9 @@ def _nothing(line: str) -> None:
 
 
 async def _current(url: str) -> str | None:
-    from infrastructure import migrations
+    from infrastructure import revisions
 
-    return await migrations.current(url)
+    return await revisions.current(url)
 
 
 def _moved(move: Callable[[str], Awaitable[None]]) -> tuple[str, str]:

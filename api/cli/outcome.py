@@ -32,8 +32,8 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     from infrastructure.cache import CacheRefused
     from infrastructure.database_url import WrongUrl
     from infrastructure.embedded import Unavailable
-    from infrastructure.migrations import WrongRevision
     from infrastructure.rebuild import NotTheOwner
+    from infrastructure.revisions import WrongRevision
     from infrastructure.runtime_role import RoleRefused
     from infrastructure.search_language import LanguageRefused
     from infrastructure.settings import SettingsRefused

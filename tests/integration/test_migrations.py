@@ -6,8 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infrastructure import migrations
-from infrastructure.migrations import WrongRevision
+from infrastructure import migrations, revisions
+from infrastructure.revisions import WrongRevision
 
 FIRST = """
 CREATE TABLE thing (id int);
@@ -44,11 +44,11 @@ async def test_up_down_and_up_again(empty_database_url: str, sql: Path) -> None:
     await migrations.upgrade(url, sql=sql)
     assert await _columns(url) == ["id", "name"]
     await migrations.downgrade(url, "0001", sql=sql)
-    assert (await _columns(url), await migrations.current(url)) == (["id"], "0001")
+    assert (await _columns(url), await revisions.current(url)) == (["id"], "0001")
     await migrations.downgrade(url, "base", sql=sql)
-    assert (await _columns(url), await migrations.current(url)) == ([], None)
+    assert (await _columns(url), await revisions.current(url)) == ([], None)
     await migrations.upgrade(url, sql=sql)
-    await migrations.check(url, sql=sql)
+    await revisions.check(url, sql=sql)
 
 
 async def test_daybooks_own_migrations_go_up_down_and_up_again(empty_database_url: str) -> None:
@@ -63,13 +63,13 @@ async def test_daybooks_own_migrations_go_up_down_and_up_again(empty_database_ur
     await connection.close()
     assert left == []
     await migrations.upgrade(empty_database_url)
-    await migrations.check(empty_database_url)
+    await revisions.check(empty_database_url)
 
 
 async def test_upgrades_at_the_same_time_take_turns(empty_database_url: str, sql: Path) -> None:
     await _reset(empty_database_url)
     await asyncio.gather(*(migrations.upgrade(empty_database_url, sql=sql) for _ in range(4)))
-    await migrations.check(empty_database_url, sql=sql)
+    await revisions.check(empty_database_url, sql=sql)
 
 
 async def test_a_failing_migration_leaves_nothing_behind(empty_database_url: str, sql: Path) -> None:
@@ -77,16 +77,16 @@ async def test_a_failing_migration_leaves_nothing_behind(empty_database_url: str
     (sql / "0003_bad.up.sql").write_text("CREATE TABLE half (id int); SELECT no_such_function();")
     with pytest.raises(asyncpg.UndefinedFunctionError):
         await migrations.upgrade(empty_database_url, sql=sql)
-    assert await migrations.current(empty_database_url) is None
+    assert await revisions.current(empty_database_url) is None
 
 
 async def test_a_missing_or_older_revision_is_refused_and_says_what_to_run(empty_database_url: str, sql: Path) -> None:
     await _reset(empty_database_url)
     with pytest.raises(WrongRevision, match=r"no schema yet.* needs revision 0002: run `daybook migrate`"):
-        await migrations.check(empty_database_url, sql=sql)
+        await revisions.check(empty_database_url, sql=sql)
     await migrations.upgrade(empty_database_url, "0001", sql=sql)
     with pytest.raises(WrongRevision, match="at revision 0001, this build needs 0002: run `daybook migrate`"):
-        await migrations.check(empty_database_url, sql=sql)
+        await revisions.check(empty_database_url, sql=sql)
 
 
 async def test_an_unknown_revision_is_refused(empty_database_url: str, sql: Path) -> None:
@@ -94,6 +94,6 @@ async def test_an_unknown_revision_is_refused(empty_database_url: str, sql: Path
     await migrations.upgrade(empty_database_url, sql=sql)
     (sql / "0002_name.up.sql").unlink()
     with pytest.raises(WrongRevision, match="at revision 0002, which this build does not know"):
-        await migrations.check(empty_database_url, sql=sql)
+        await revisions.check(empty_database_url, sql=sql)
     with pytest.raises(WrongRevision, match="0002"):
         await migrations.upgrade(empty_database_url, sql=sql)
