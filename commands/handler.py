@@ -291,7 +291,8 @@ class Handler:
             if (entry := self._streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
             if stream in passed:  # what is known of it leaves others' facts out
-                self._streams.passed(stream, reading.seen[stream].version, known.version)
+                before = passed[stream]
+                self._streams.passed(stream, before, before + known.version - reading.seen[stream].version)
                 continue
             self._streams.committed(stream, known)
             for watched in self._watched.get(stream, ()):
