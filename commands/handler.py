@@ -194,7 +194,7 @@ class Handler:
                     return await self._refuse(decision, once)
                 versions = {stream: entry.version for stream, entry in reading.seen.items()}
                 return Done((), versions, await self._store.head())
-            task, settled, done = self._enqueue(reading, decision, metadata, occurred_at, once)
+            task, settled, versions = self._enqueue(reading, decision, metadata, occurred_at, once)
             await settled  # not the append itself, which goes on if the caller goes
             try:
                 appended = task.result()
@@ -204,7 +204,7 @@ class Handler:
                 continue
             if appended.replayed is not None:
                 return _replayed(appended.replayed, appended.position, once)
-            return Done(done.events, done.versions, appended.position)
+            return Done(decision, versions, appended.position)
         raise StoreBusy("others were first every time")
 
     async def _decide(
@@ -243,15 +243,16 @@ class Handler:
         metadata: Metadata,
         occurred_at: datetime | None,
         once: Once | None,
-    ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], Done]":
+    ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], dict[str, int]]":
         """Hand the append over and let the next decision build on it. Must not await: the order of decisions is the
-        order of appends. The second future tells when its end has been taken in."""
+        order of appends. The second future tells when its end has been taken in; the versions are those it leads to."""
         expected = {stream: entry.version for stream, entry in reading.seen.items()}
         versions = dict(expected)
         for stream in reading.written:
             versions[stream] += 1
-        done = Done(events, versions, 0)
-        key = IdempotencyKey(once.key, once.request_hash, once.answer(done)) if once else None
+        key = None
+        if once is not None:
+            key = IdempotencyKey(once.key, once.request_hash, once.answer(Done(events, versions, 0)))
         after = {stream: entry.ticket for stream, entry in reading.seen.items() if entry.ticket is not None}
         escrows = reading.escrows() if reading.bounds else {}
         append = Append(
@@ -267,7 +268,7 @@ class Handler:
             reading.seen[stream].moved_by = task
             self._streams.put(stream, Entry(*known, task, append.ticket))
         self._streams.trim()
-        return task, settled, done
+        return task, settled, versions
 
     def _settle(
         self,
