@@ -22,7 +22,17 @@ from commands.states import Known, Replayed, States
 from commands.streams import Entry, Streams, Unread, wrote
 from events import Event
 from events.quick import quick
-from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
+from events.store import (
+    Append,
+    Appended,
+    Conflict,
+    EventStore,
+    IdempotencyKey,
+    Metadata,
+    StoreBusy,
+    StreamArchived,
+    Ticket,
+)
 
 S = TypeVar("S")
 
@@ -246,14 +256,18 @@ class Handler:
     ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], dict[str, int]]":
         """Hand the append over and let the next decision build on it. Must not await: the order of decisions is the
         order of appends. The second future tells when its end has been taken in; the versions are those it leads to."""
-        expected = {stream: entry.version for stream, entry in reading.seen.items()}
+        expected: dict[str, int] = {}
+        after: dict[str, Ticket] = {}
+        for stream, entry in reading.seen.items():
+            expected[stream] = entry.version
+            if entry.ticket is not None:
+                after[stream] = entry.ticket
         versions = dict(expected)
         for stream in reading.written:
             versions[stream] += 1
         key = None
         if once is not None:
             key = IdempotencyKey(once.key, once.request_hash, once.answer(Done(events, versions, 0)))
-        after = {stream: entry.ticket for stream, entry in reading.seen.items() if entry.ticket is not None}
         escrows = reading.escrows() if reading.bounds else {}
         append = Append(
             events, expected, metadata, occurred_at, key, after=after, streams=reading.written, escrows=escrows
