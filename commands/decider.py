@@ -7,6 +7,7 @@ together, and only if nothing it rested on has moved meanwhile.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from events import Event, stream_name, stream_of
@@ -50,11 +51,17 @@ class Fold(Generic[S]):
     balance: Balance[S] | None = None
 
     def __call__(self, *identity: str) -> Ref[S]:
-        return Ref(stream_name(self.category, *identity), self)
+        return _ref(self, *identity)
 
     def new(self, *identity: str) -> Ref[S]:
         """For a stream that begins with this decision, unless it is asked again: saves a round trip."""
         return Ref(stream_name(self.category, *identity), self, assumed_new=True)
+
+
+@lru_cache(maxsize=1_000)
+def _ref(fold: Fold[S], *identity: str) -> Ref[S]:
+    """Thousands of decisions a second look up the same stock, each of them several times."""
+    return Ref(stream_name(fold.category, *identity), fold)
 
 
 class Read(Protocol):

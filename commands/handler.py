@@ -22,7 +22,17 @@ from commands.states import Known, Replayed, States
 from commands.streams import Entry, Streams, Unread, wrote
 from events import Event
 from events.quick import quick
-from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
+from events.store import (
+    Append,
+    Appended,
+    Conflict,
+    EventStore,
+    IdempotencyKey,
+    Metadata,
+    StoreBusy,
+    StreamArchived,
+    Ticket,
+)
 
 S = TypeVar("S")
 
@@ -194,7 +204,7 @@ class Handler:
                     return await self._refuse(decision, once)
                 versions = {stream: entry.version for stream, entry in reading.seen.items()}
                 return Done((), versions, await self._store.head())
-            task, settled, done = self._enqueue(reading, decision, metadata, occurred_at, once)
+            task, settled, versions = self._enqueue(reading, decision, metadata, occurred_at, once)
             await settled  # not the append itself, which goes on if the caller goes
             try:
                 appended = task.result()
@@ -204,7 +214,7 @@ class Handler:
                 continue
             if appended.replayed is not None:
                 return _replayed(appended.replayed, appended.position, once)
-            return Done(done.events, done.versions, appended.position)
+            return Done(decision, versions, appended.position)
         raise StoreBusy("others were first every time")
 
     async def _decide(
@@ -243,16 +253,21 @@ class Handler:
         metadata: Metadata,
         occurred_at: datetime | None,
         once: Once | None,
-    ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], Done]":
+    ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], dict[str, int]]":
         """Hand the append over and let the next decision build on it. Must not await: the order of decisions is the
-        order of appends. The second future tells when its end has been taken in."""
-        expected = {stream: entry.version for stream, entry in reading.seen.items()}
+        order of appends. The second future tells when its end has been taken in; the versions are those it leads to."""
+        expected: dict[str, int] = {}
+        after: dict[str, Ticket] = {}
+        for stream, entry in reading.seen.items():
+            expected[stream] = entry.version
+            if entry.ticket is not None:
+                after[stream] = entry.ticket
         versions = dict(expected)
         for stream in reading.written:
             versions[stream] += 1
-        done = Done(events, versions, 0)
-        key = IdempotencyKey(once.key, once.request_hash, once.answer(done)) if once else None
-        after = {stream: entry.ticket for stream, entry in reading.seen.items() if entry.ticket is not None}
+        key = None
+        if once is not None:
+            key = IdempotencyKey(once.key, once.request_hash, once.answer(Done(events, versions, 0)))
         escrows = reading.escrows() if reading.bounds else {}
         append = Append(
             events, expected, metadata, occurred_at, key, after=after, streams=reading.written, escrows=escrows
@@ -267,7 +282,7 @@ class Handler:
             reading.seen[stream].moved_by = task
             self._streams.put(stream, Entry(*known, task, append.ticket))
         self._streams.trim()
-        return task, settled, done
+        return task, settled, versions
 
     def _settle(
         self,
@@ -291,7 +306,8 @@ class Handler:
             if (entry := self._streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
             if stream in passed:  # what is known of it leaves others' facts out
-                self._streams.passed(stream, reading.seen[stream].version, known.version)
+                before = passed[stream]
+                self._streams.passed(stream, before, before + known.version - reading.seen[stream].version)
                 continue
             self._streams.committed(stream, known)
             for watched in self._watched.get(stream, ()):

@@ -49,9 +49,10 @@ class Reading:
             self.streams.put(ref.stream, Entry(0, ref.fold.initial))
 
     def _take(self, ref: Ref[Any]) -> None:
-        entry = self.streams.use(ref.stream)
-        self.seen[ref.stream], self.refs[ref.stream] = entry, ref
-        self.states[ref.stream] = entry.state
+        stream = ref.stream
+        self.seen[stream] = entry = self.streams.use(stream)
+        self.refs[stream] = ref
+        self.states[stream] = entry.state
 
     def evolve(self, events: Sequence[Event]) -> None:
         """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""

@@ -12,8 +12,8 @@ from events.store import Appended, EventStore, Ticket
 
 MAX_FACTS_WARMED = 20_000
 MAX_CONTESTED = 1_000
-MAX_BEHIND = 10_000
-"""Facts of its own that a process adds to a stream before it reads what others have added in between."""
+READ_EVERY = 10_000
+"""Versions of a stream that several processes lead on without knowing of each other."""
 
 
 @dataclass(slots=True)
@@ -97,8 +97,9 @@ class Streams:
             del self._under_way[stream]
 
     def passed(self, stream: str, before: int, now: int) -> None:
-        """Others' facts came in between, which this process does not know. It reads them once in a while."""
-        if before // MAX_BEHIND != now // MAX_BEHIND:
+        """Others' facts came in between, which this process does not know. Of all such processes, the one that gets the
+        stream across a mark reads them: one snapshot serves all, and they do not stop together."""
+        if before // READ_EVERY != now // READ_EVERY:
             self.forget(stream)
             self._contested.pop(stream, None)  # a snapshot may be nearer
 

@@ -108,6 +108,9 @@ STREAM_KINDS = (
     StreamKind("wishlist", get_args(WishlistEvent), ("customer_id",)),
 )
 
+SEPARATOR = "@"
+"""Between the parts of a stream's identity."""
+
 EVENT_TYPES: dict[str, type] = {event.__name__: event for kind in STREAM_KINDS for event in kind.events}
 """Every fact by its stored name. The name is a contract with the past: renaming a class needs an upcaster."""
 
@@ -122,7 +125,7 @@ LAST_WORDS = frozenset(event for kind in STREAM_KINDS for event in (*kind.ends, 
 
 def stream_name(category: str, *identity: str) -> str:
     """`order-ord_01h...`, `stock-SKU-1@main`."""
-    return f"{category}-{'@'.join(identity)}"
+    return f"{category}-{SEPARATOR.join(identity)}"
 
 
 def stream_of(event: Event) -> str:
@@ -147,11 +150,12 @@ def person_of(event: Event) -> str:
 
 
 def _naming(kind: StreamKind) -> Callable[[Any], str]:
+    prefix = stream_name(kind.category, "")
     if len(kind.identity) == 1:
-        prefix, identity = f"{kind.category}-", attrgetter(kind.identity[0])
+        identity = attrgetter(kind.identity[0])
         return lambda event: prefix + identity(event)
     identities = attrgetter(*kind.identity)
-    return lambda event: stream_name(kind.category, *identities(event))
+    return lambda event: prefix + SEPARATOR.join(identities(event))
 
 
 _STREAM_OF = {event: _naming(kind) for kind in STREAM_KINDS for event in kind.events}

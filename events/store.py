@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
@@ -122,15 +123,19 @@ class Append:
     escrows: Mapping[str, Escrow] = field(default_factory=dict)
 
 
+NONE_PASSED: Mapping[str, int] = MappingProxyType({})
+
+
 class Appended(NamedTuple):
     """The position of the last fact written (for nothing written, the head), or what a known key stands for.
 
-    `passed` are streams that may have been at a later version than expected, which the append's bounds allowed."""
+    `passed` are streams that may have been at a later version than expected, which the append's bounds allowed, and the
+    version that each was at, as far as is known."""
 
     position: int
     recorded_at: datetime
     replayed: IdempotencyKey | None = None
-    passed: Collection[str] = ()
+    passed: Mapping[str, int] = NONE_PASSED
 
 
 class Conflict(Exception):

@@ -47,7 +47,8 @@ def arguments(batch: Sequence[RawAppend]) -> tuple[Any, ...]:
     tickets: dict[Ticket, int] = {}
     escrows: dict[int, Escrow] = {}
     for request, append in enumerate(batch, 1):
-        r_first.append(len(c_stream) + 1)
+        append.first_condition = len(c_stream) + 1
+        r_first.append(append.first_condition)
         conditions: dict[str, int] = {}
         for stream, expected in append.expected.items():
             c_stream.append(streams.setdefault(stream, len(streams) + 1))

@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from events import EVENT_TYPES
-from events.store import Appended, AppendRefused, Conflict, IdempotencyKey, StoreBusy, Unacknowledged
+from events.store import NONE_PASSED, Appended, AppendRefused, Conflict, IdempotencyKey, StoreBusy, Unacknowledged
 from infrastructure.append_call import APPEND, arguments, conditions
 from infrastructure.database import PATIENCE_S
 from infrastructure.metrics import Metrics
@@ -252,7 +252,8 @@ def _answer_stored(batch: Sequence[_Waiting], positions: Mapping[str, int], at: 
         if facts and facts[0].id in positions:
             waiting.append.ticket.stored = True
             if not waiting.answer.done():
-                passed = tuple(waiting.append.escrows)  # for all that is known by now
+                append = waiting.append
+                passed = {stream: append.expected[stream] for stream in append.escrows}  # for all that is known by now
                 waiting.answer.set_result(Appended(positions[facts[-1].id], at, passed=passed))
         else:
             others.append(waiting)
@@ -285,5 +286,11 @@ def _answer(batch: Sequence[_Waiting], row: asyncpg.Record) -> None:
             stream, expected = streams_of_conditions[failed - 1]
             waiting.answer.set_exception(Conflict(stream, expected, row["c_version"][failed - 1]))
         else:
-            by = tuple(append.escrows) if request in passed else ()
+            by = _versions(append, row["c_version"]) if request in passed else NONE_PASSED
             waiting.answer.set_result(Appended(position + len(append.facts), at, passed=by))
+
+
+def _versions(append: RawAppend, c_version: Sequence[int]) -> dict[str, int]:
+    """What the streams with a balance were at, by the versions of all conditions of the batch."""
+    conditions = enumerate(append.expected, append.first_condition - 1)
+    return {stream: c_version[condition] for condition, stream in conditions if stream in append.escrows}

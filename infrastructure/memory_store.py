@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from events.store import Append, Appended, AppendRefused, Conflict, Escrow, IdempotencyKey, Recorded
+from events.store import NONE_PASSED, Append, Appended, AppendRefused, Conflict, Escrow, IdempotencyKey, Recorded
 from infrastructure.append_call import SEPARATOR
 from infrastructure.codec import FactMapper, StoredFact
 from infrastructure.raw_append import RawAppend, encoded
@@ -34,11 +34,12 @@ class MemoryEventStore:
                 raise Conflict(stream, expected, self._version(stream))
         self._recorded_at = max(datetime.now(UTC), self._recorded_at)
         is_later = any(self._version(stream) > expected for stream, expected in raw.expected.items())
+        passed = {stream: self._version(stream) for stream in raw.escrows} if is_later else NONE_PASSED
         self._write(raw)
         for stream in {fact.stream for fact in raw.facts}:
             self._move_balance(stream, raw.expected.get(stream, 0), raw.escrows.get(stream))
         raw.ticket.stored = True
-        appended = Appended(len(self._facts), self._recorded_at, passed=tuple(raw.escrows) if is_later else ())
+        appended = Appended(len(self._facts), self._recorded_at, passed=passed)
         if raw.key is not None:
             self._keys[raw.key.key] = raw.key, Appended(appended.position, appended.recorded_at, replayed=raw.key)
         return appended

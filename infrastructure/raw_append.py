@@ -42,6 +42,8 @@ class RawAppend:
     escrows: Mapping[str, Escrow] = field(default_factory=dict)
     persons: Collection[str] = ()
     """Whose keys are needed before it can be stored."""
+    first_condition: int = 0
+    """Of the batch that it travels in: counted from 1, and told when the batch is made."""
 
 
 def sealed(append: RawAppend, divider: Divider) -> RawAppend:

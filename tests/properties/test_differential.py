@@ -130,7 +130,7 @@ def _version(present: int, by: int) -> int:
 def _outcome(outcome: Appended | BaseException, start: int) -> Any:
     match outcome:
         case Appended(position, _, replayed, passed):
-            return "appended", position - start, replayed, sorted(passed)
+            return "appended", position - start, replayed, dict(passed)
         case Conflict(stream=stream, expected=expected, actual=actual):
             return "conflict", stream, expected, actual
         case AppendRefused():

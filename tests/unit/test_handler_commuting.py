@@ -132,12 +132,16 @@ async def test_what_leaves_others_facts_out_is_no_state_of_the_stream(store: Hel
 async def test_others_facts_are_read_once_in_a_while(
     store: HeldStore, handler: Handler, elsewhere: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MAX_BEHIND", 4)
-    for n in range(4):
-        await elsewhere(sale(f"there {n}", 1))
-        await handler(sale(f"here {n}", 1))
-    entry = handler._streams.get(STOCK.stream)
-    assert entry is None or entry.version > 8
+    """By the process that takes the stream across the mark, wherever it believes the stream to be."""
+    monkeypatch.setattr(streams, "READ_EVERY", 4)
+    for n in range(9):
+        version = (await store.versions([STOCK.stream]))[STOCK.stream]
+        who, other = (handler, elsewhere) if n % 3 == 2 else (elsewhere, handler)
+        known = other._streams.get(STOCK.stream)
+        await who(sale(f"sale {n}", 1))
+        crossed = version // 4 != (version + 1) // 4
+        assert (STOCK.stream in who._streams) != crossed
+        assert other._streams.get(STOCK.stream) is known
 
 
 async def test_who_reads_waits_for_what_this_process_has_under_way(store: HeldStore, handler: Handler) -> None:
