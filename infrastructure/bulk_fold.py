@@ -54,7 +54,8 @@ class BulkFold:
 
     async def take(self, connection: Connection, facts: Sequence[Fact[Event] | Unread]) -> None:
         touched = self._fold.sorted(facts)
-        if unknown := [key for key in touched if key not in self._rows]:
+        unknown = () if self._projection.journal else [key for key in touched if key not in self._rows]
+        if unknown:
             found = await self._table.fetch(connection, unknown)
             self._rows |= found
             self._there |= found.keys()

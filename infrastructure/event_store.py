@@ -48,10 +48,12 @@ VERSIONS = """SELECT stream, (SELECT version FROM streams WHERE stream = wanted.
     FROM unnest($1::text[]) AS wanted (stream)"""
 READ_POSITIONS = f"SELECT {COLUMNS} FROM facts WHERE position = ANY ($1::bigint[]) ORDER BY position"
 # All but what is known not to matter: a type that this program has never heard of must be noticed, not passed over.
-# The head is of the same snapshot, so up to there nothing is missing.
+# The head is of the same snapshot, so up to there nothing is missing. Types are hashed by NOT IN, where `<> ALL` would
+# compare each of them with every fact; and asyncpg writes one text in a fifth of the time of eighty.
 _PAGE = """SELECT head.position AS head, page.* FROM head LEFT JOIN LATERAL (
         SELECT position, stream, version, type, schema_version, body, occurred_at FROM facts
-        WHERE position > $1 AND position <= $4 AND type <> ALL ($3::text[]) AND facts_present($1, $4){}
+        WHERE position > $1 AND position <= $4 AND facts_present($1, $4)
+            AND type NOT IN (SELECT unnest(string_to_array($3, ','))){}
         ORDER BY position LIMIT $2
     ) AS page ON true ORDER BY page.position"""
 READ_PAGE = _PAGE.format("")
@@ -125,7 +127,7 @@ class PostgresEventStore:
         facts: list[Bare | Unread] = []
         with refused(after):
             sql = READ_PAGE if share is None else READ_SHARE
-            rows = await (via or self._pool).fetch(sql, after, limit, list(but), until, *(share or ()))
+            rows = await (via or self._pool).fetch(sql, after, limit, ",".join(but), until, *(share or ()))
         head: int = rows[0]["head"]
         self._positions.advance(HEAD, head)
         if rows[0]["position"] is None:

@@ -6,6 +6,7 @@ that cannot even be read has no key: it parks its stream.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -49,10 +50,13 @@ class Fold:
         skipped: Collection[tuple[str, int]] = (),
     ) -> None:
         self.projection, self.parked_keys, self._only_key = projection, set(parked_keys), only_key
-        self._types = {*projection.facts, type(None)}  # of an `Unread` the event is None
-        self._categories = {category_of(fact) for fact in projection.facts}
+        self._types = _types(projection.facts)
         self.skipped = frozenset(skipped)
         self.parked: list[Parked] = []
+
+    def concerns(self, kinds: Collection[type]) -> bool:
+        """Whether there is anything to do for facts of these kinds."""
+        return not self._types.isdisjoint(kinds)
 
     def sorted(self, facts: Sequence[Fact[Event] | Unread]) -> dict[Key, list[Fact[Event]]]:
         """The facts of each row, in order, without those that have to wait."""
@@ -121,7 +125,7 @@ class Fold:
         return False
 
     def _unread(self, fact: Unread) -> None:
-        of_ours = fact.stream.partition("-")[0] in self._categories
+        of_ours = fact.stream.partition("-")[0] in {category_of(kind) for kind in self.projection.facts}
         if of_ours and (_stream_key(fact), fact.position) not in self.skipped:
             self._park(_stream_key(fact), fact, fact.type, fact.error)
 
@@ -130,6 +134,12 @@ class Fold:
         self.parked.append(Parked(key, fact.position, fact.stream, fact.version, type_name, error))
         if error is not None:
             log.error("fact_parked", projection=self.projection.name, key=key, position=fact.position, error=error)
+
+
+@cache
+def _types(facts: tuple[type, ...]) -> frozenset[type]:
+    """Of an `Unread` the event is None."""
+    return frozenset({*facts, type(None)})
 
 
 def _stream_key(fact: Fact[Event] | Unread) -> str:

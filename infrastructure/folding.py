@@ -60,7 +60,7 @@ async def fold_rows(
     touched = fold.sorted(facts)
     if not touched:
         return Folded(fold, table, touched, {}, {})
-    before = await table.fetch(connection, touched)
+    before = {} if fold.projection.journal else await table.fetch(connection, touched)
     await asyncio.sleep(0)  # a long fold must not hold up the appends of a process that serves requests too
     return Folded(fold, table, touched, before, fold.folded(touched, before))
 

@@ -77,6 +77,7 @@ class Metrics:
         self.reactions = _gauge("daybook_reactions_under_way", "Reactions to facts that have not ended.", registry)
         self._cache_reads = Counter("daybook_cache_reads", "Look-ups in Redis.", ("kind", "result"), registry=registry)
         self._cache_counts: dict[tuple[str, str], Counter] = {}
+        self._page_counts: dict[str, tuple[Counter, Counter]] = {}
         self.listeners = _gauge("daybook_feed_listeners", "Open streams of the live feed.", registry)
         self._shared = SHARED in os.environ
         if not self._shared:
@@ -113,8 +114,11 @@ class Metrics:
     def page(self, projections: Iterable[str], facts: int, seconds: float) -> None:
         self._page_s.observe(seconds)
         for name in projections:
-            self._pages.labels(name).inc()
-            self._page_facts.labels(name).inc(facts)
+            counts = self._page_counts.get(name)
+            if counts is None:
+                counts = self._page_counts[name] = self._pages.labels(name), self._page_facts.labels(name)
+            counts[0].inc()
+            counts[1].inc(facts)
 
     def page_failed(self, projections: Iterable[str]) -> None:
         for name in projections:

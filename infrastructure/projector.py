@@ -8,7 +8,7 @@ left behind and says why, while the others go on.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -164,7 +164,8 @@ class Projector:
         names = [lease.name for lease in group]
         async with self._watch.page(names, len(page.facts), origins):
             # Nothing is locked so far. Whoever moves these rows, or what is parked, takes the leases from us.
-            folds = [await self._folded(lease, page.facts) for lease in group]
+            kinds = {type(fact.event) for fact in page.facts}
+            folds = [await self._folded(lease, page.facts, kinds) for lease in group]
             changed = changes(folds)
             news = told(changed, names, page.end)
             rate = (page.end - start) / max(asyncio.get_running_loop().time() - began, SHORTEST_S)
@@ -182,11 +183,12 @@ class Projector:
             self._telling = asyncio.create_task(self._tell(self._cache, changed, page.end))
         return True
 
-    async def _folded(self, lease: Lease, facts: Sequence[Fact[Event] | Unread]) -> Folded:
+    async def _folded(self, lease: Lease, facts: Sequence[Fact[Event] | Unread], kinds: Collection[type]) -> Folded:
+        """Most pages are short, and concern few of the projections."""
         if lease.parked_keys is None:
             lease.parked_keys = await parked_keys(self._pool, lease.name)
         fold = Fold(self._projections[lease.name], lease.parked_keys)
-        return await fold_rows(self._pool, fold, self._tables[lease.name], facts)
+        return await fold_rows(self._pool, fold, self._tables[lease.name], facts if fold.concerns(kinds) else ())
 
     async def _write(
         self,

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -204,3 +205,15 @@ async def test_of_the_rows_that_one_fact_touches_each_is_decided_for_itself() ->
         table = Table()
         await folded(table, book(got("X", 1)), projection=both, **options)
         assert table.received() == expected
+
+
+async def test_a_journals_rows_are_not_looked_up_since_they_never_change() -> None:
+    class Unseen(Table):
+        async def fetch(self, connection: object, keys: Sequence[Key]) -> dict[Key, TallyRow]:
+            raise AssertionError("each fact has rows of its own")
+
+    table = Unseen()
+    journal = replace(tally("tally"), journal=True, keys=lambda event: [()])
+    folded = await fold_page(cast(Any, table), journal, cast(Any, table), book(got("A", 1), got("A", 2)), ())
+    assert [row.received for row in table.rows.values()] == [1, 2]
+    assert list(folded.changed) == [(1,), (2,)]
