@@ -45,12 +45,14 @@ from infrastructure.sealer import Sealer
 from infrastructure.sessions import Sessions
 from infrastructure.settings import Settings, SettingsRefused
 from infrastructure.snapshots import Snapshots
+from infrastructure.stream_reader import StreamReader
 from infrastructure.tail import Tail
 from infrastructure.tracing import TracedEventStore, Tracing, open_tracing
 from infrastructure.vault import Vault
 from infrastructure.wakeups import listen
 from infrastructure.watch import Watch
 from projections import PROJECTIONS
+from queries import order_summary
 
 STOP_AGAIN_S = 2.5
 
@@ -87,6 +89,8 @@ class Shop:
     press: Press
     metrics: Metrics
     tracing: Tracing | None
+    orders: StreamReader
+    """Of the read table: those who wait for the same page of it all ask when it is there."""
 
 
 @asynccontextmanager
@@ -206,6 +210,7 @@ async def open_shop(
             press,
             metrics,
             tracing,
+            StreamReader(pool, order_summary.SEVERAL),
         )
 
 
