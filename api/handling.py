@@ -108,7 +108,7 @@ class Handling:
         principal = self._principal.user_id if self._principal else self._request.headers.get("x-cart-token", "guest")
         route = f"{self._request.method} {self._request.scope['route'].path}"
         scope = hashlib.sha256(f"{principal}\n{route}\n{self._key}".encode()).hexdigest()
-        content = hashlib.sha256(self._request.url.path.encode() + b"\n" + await self._request.body())
+        content = hashlib.sha256(self._request.scope["path"].encode() + b"\n" + await self._request.body())
         return Once(scope, content.digest(), packed)
 
     def _expected_version(self) -> int:

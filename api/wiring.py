@@ -33,12 +33,14 @@ from infrastructure.projector import Projector
 from infrastructure.sessions import Sessions
 from infrastructure.settings import Settings
 from infrastructure.snapshots import Snapshots
+from infrastructure.stream_reader import StreamReader
 from infrastructure.tail import Tail
 from infrastructure.tracing import TracedEventStore, Tracing, open_tracing
 from infrastructure.vault import Vault
 from infrastructure.waiting import await_database
 from infrastructure.watch import Watch
 from projections import PROJECTIONS
+from queries import order_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Shop:
     press: Press
     metrics: Metrics
     tracing: Tracing | None
+    orders: StreamReader
+    """Of the read table: those who wait for the same page of it all ask when it is there."""
 
 
 @asynccontextmanager
@@ -185,6 +189,7 @@ async def open_shop(
             press,
             metrics,
             tracing,
+            StreamReader(pool, order_summary.SEVERAL),
         )
         working = work.of_workers(shop, post, watch) if workers else []
         await stack.enter_async_context(work.under_way([*work.of_everyone(shop, direct_url), *working]))

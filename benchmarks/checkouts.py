@@ -62,13 +62,13 @@ class Run:
 
 
 async def measure(ground: Ground) -> list[Figure]:
-    """64 shoppers, each with a connection kept alive, against one process of `daybook serve`: first as fast as they
-    can, then at half of that."""
+    """64 shoppers, each with a connection kept alive, against one process of `daybook serve` and one of `daybook
+    worker`: first as fast as they can, then at half of that."""
     runs: list[Run] = []
     bare: list[Load] = []
     async with ground.database() as url:
         await stock_the_shop(url)
-        with serving(ground, url) as port, bare_service(ground) as bare_port:
+        with serving_with_worker(ground, url) as port, bare_service(ground) as bare_port:
             shoppers = await signed_in_shoppers(port)
             for _ in range(ground.runs):
                 runs.append(await orders_under_load(port, shoppers, ground.seconds))
@@ -94,7 +94,10 @@ async def measure_growth(ground: Ground) -> list[Figure]:
         await _projected_already(large_url, facts)
         for url in (empty_url, large_url):
             await stock_the_shop(url)
-        with serving(ground, empty_url) as empty_port, serving(ground, large_url) as large_port:
+        with (
+            serving_with_worker(ground, empty_url) as empty_port,
+            serving_with_worker(ground, large_url) as large_port,
+        ):
             shops = [
                 (number, port, await signed_in_shoppers(port))
                 for number, port in ((0, empty_port), (facts, large_port))
@@ -221,6 +224,18 @@ def serving(ground: Ground, url: str) -> Iterator[int]:
         child("api.cli", "serve", "--port", "0", env=environment(ground, url, gateway)) as serving,
     ):
         yield serving.port_said()
+
+
+@contextmanager
+def serving_with_worker(ground: Ground, url: str) -> Iterator[int]:
+    """The port of `daybook serve`, with `daybook worker` beside it for projections and policies, as in production."""
+    with sandbox_gateway() as gateway:
+        env = environment(ground, url, gateway)
+        with (
+            child("api.cli", "worker", env=env),
+            child("api.cli", "serve", "--port", "0", "--no-workers-in-process", env=env) as serving,
+        ):
+            yield serving.port_said()
 
 
 @contextmanager

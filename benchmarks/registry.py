@@ -90,6 +90,12 @@ _BROWSING = (
     " Vendure's figures are of Vendure 3.7 with 1,000 products on a machine of this kind, measured once, not here."
 )
 
+_ORDER_COSTS = (
+    "an order takes the service 41 (its five requests; nine tenths are HTTP, middlewares and decisions), the worker 30 "
+    "at 15 orders/s and less at more, since a page of projections then is shared by more orders, PostgreSQL 25, "
+    "the client 5, the gateway 5 and Redis 1"
+)
+
 BENCHMARKS: dict[str, Benchmark] = {
     f"append_{clients}": Benchmark(partial(appends.measure, clients=clients), "Appends", _APPENDS)
     for clients in (1, 8, 64, 256)
@@ -189,15 +195,18 @@ BENCHMARKS: dict[str, Benchmark] = {
         checkouts.measure,
         "Checkouts",
         "64 shoppers, registered and signed in, each on a connection kept alive, do the same again and again against "
-        "one process of `daybook serve` in production mode with its projections and policies inside: one to three "
-        "articles into the cart, place the order (address, shipping method, taxes), pay (`Prefer: wait`, so that the "
-        "answer comes when that of the sandbox gateway has, which is a process of its own and is asked over HTTP), and "
-        "ask for the order (with `Min-Position`) until it says PAID. "
+        "one process of `daybook serve` in production mode with `daybook worker` beside it, as docker-compose.yml has "
+        "it: one to three articles into the cart, place the order (address, shipping method, taxes), pay "
+        "(`Prefer: wait`, so that the answer comes when that of the sandbox gateway has, which is a process of its "
+        "own and is asked over HTTP), and ask for the order (with `Min-Position`) until it says PAID. "
         "`orders_64` counts whole orders, `orders_64_p99` is the time of one, `orders_64_requests` counts every "
         "request; `place_p99` is the time of `POST /v1/orders` alone when half as many orders are begun, evenly "
         "spread. The peer is the framework alone: one FastAPI endpoint that validates a body and keeps nothing, in "
-        "one process with the same uvicorn settings, under the same client. Client, service, gateway and PostgreSQL "
-        "share the two cores. For scale, measured once on a machine of this kind: Vendure 3.7 made 10 to 11 orders/s.",
+        "one process with the same uvicorn settings, under the same client. Client, service, worker, gateway and "
+        "PostgreSQL share the two cores. Where the time goes, in such bare POSTs, each counted by its processor time: "
+        f"{_ORDER_COSTS}. With projections and policies inside, the service alone took 62, all of one core, "
+        "while the other one had little to do. For scale, measured once on a machine of this kind: Vendure 3.7 made "
+        "10 to 11 orders/s.",
     ),
     "hot_checkout": Benchmark(
         hot_checkout.measure,

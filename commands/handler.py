@@ -133,10 +133,13 @@ class Handler:
     async def read(self, ref: Ref[S], *, at_least: int = 0) -> S:
         """The present, committed state of a stream; with `at_least`, one of any version from that on will do.
 
-        Such a state is most often in memory. What others have added to the stream meanwhile may be missing."""
-        entry = self._streams.get(ref.stream) if at_least else None
-        if entry is not None and entry.pending is None and entry.version >= at_least:
-            return entry.state  # type: ignore[no-any-return]
+        Such a state is most often in memory, or from then on. What others add to the stream may be missing in it."""
+        if at_least:
+            if ref.stream not in self._streams:
+                await self._streams.load([ref])
+            entry = self._streams.get(ref.stream)
+            if entry is not None and entry.pending is None and entry.version >= at_least:
+                return entry.state  # type: ignore[no-any-return]
         return (await self.known(ref)).state  # type: ignore[no-any-return]
 
     async def known(self, ref: Ref[Any]) -> Known:

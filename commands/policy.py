@@ -19,9 +19,9 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`react` is called for every fact of `reacts_to`, in any order and after a crash perhaps once more, so a repeated
-    reaction must add nothing. It may ask the world outside, and answers with the commands that follow, for one
-    transaction.
+    """`react` is called for every fact of `reacts_to`, which may be empty, in any order and after a crash perhaps once
+    more, so a repeated reaction must add nothing. It may ask the world outside, and answers with the commands that
+    follow, for one transaction.
 
     `name` is that of its checkpoint, and `system:name` acts."""
 

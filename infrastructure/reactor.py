@@ -107,7 +107,9 @@ class Reactor:
 
     async def _read_on(self) -> None:
         """Start reactions to new facts, as far as there is room."""
-        head = await self._store.head()
+        head = self._positions[HEAD] or await self._store.head()
+        if not self._types:
+            self._read_to = max(head, self._read_to)
         while self._read_to < head and (room := min(PAGE_FACTS, MAX_UNDER_WAY - len(self._under_way))) > 0:
             facts = await self._store.read_all(self._read_to, limit=room, types=self._types)
             for fact in facts:

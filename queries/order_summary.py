@@ -1,20 +1,22 @@
 """Orders as their customers and the staff see them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from queries import order_parcels
 from queries.order_parcels import Return, Shipment
 from queries.rows import Listing, Money, Rows
 
-ORDER = """SELECT order_id, customer_id, status, payment, total_minor, currency, lines::text, ship_to::text, carrier,
+_COLUMNS = """order_id, customer_id, status, payment, total_minor, currency, lines::text, ship_to::text, carrier,
         tracking, cancel_reason, placed_at, lapses_at, updated_at, version, captured_minor, refunded_minor,
         payments::text, cart_id, shipping::text, coupon, discount_minor, tax_minor, prices_include_tax, bill_to::text,
-        email, shipments::text, returns::text, invoice, credit_notes::text
-    FROM order_summary WHERE order_id = $1"""
+        email, shipments::text, returns::text, invoice, credit_notes::text"""
+ORDER = f"SELECT {_COLUMNS} FROM order_summary WHERE order_id = $1"
+SEVERAL = f"""SELECT held.*, wanted.stream FROM unnest($1::text[]) AS wanted (stream)
+    CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM order_summary WHERE order_id = wanted.stream OFFSET 0) AS held"""
 ORDERS = Listing(
     """order_id, customer_id, status, payment, total_minor, currency, json_array_length(lines) AS lines,
         placed_at, updated_at, version""",
@@ -23,6 +25,13 @@ ORDERS = Listing(
     descending=True,
     filters={"customer_id": "customer_id = {}", "status": "status = {}"},
 )
+
+
+class Group(Protocol):
+    """Reads together what is asked for at the same time."""
+
+    async def rows(self, streams: Collection[str]) -> Sequence[Any]: ...
+
 
 JSON_COLUMNS = ("lines", "shipping", "ship_to", "bill_to", "payments", "shipments", "returns", "credit_notes")
 
@@ -138,8 +147,16 @@ class Order:
 
 async def order(rows: Rows, order_id: str) -> Order | None:
     row = await rows.fetchrow(ORDER, order_id)
-    if row is None:
-        return None
+    return None if row is None else _from_row(row)
+
+
+async def order_among_others(group: Group, order_id: str) -> Order | None:
+    """The same, read together with those that others ask for at the same time; `group` reads by `SEVERAL`."""
+    found = await group.rows([order_id])
+    return _from_row(found[0]) if found else None
+
+
+def _from_row(row: Mapping[str, Any]) -> Order:
     decoded = {name: row[name] and json.loads(row[name]) for name in JSON_COLUMNS}
     return from_columns({**row, **decoded})
 

@@ -77,7 +77,7 @@ async def get_order(
         raise invalid("?as_of", "give either version or as_of")
     if version is None and as_of is None:
         await read.seen("order_summary")
-        order = await order_summary.order(read.shop.pool, order_id)
+        order = await order_summary.order_among_others(read.shop.orders, order_id)
     else:
         facts = await _facts(order_id, caller, read)
         order = order_after([fact for fact in facts if _known(fact, version, as_of)])

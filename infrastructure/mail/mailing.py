@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 
 
 def mailing(post: Post | None, store: EventStore, *, shop: str, domain: str) -> Policy:
-    """Without a post nobody is told anything. `shop` is what it calls itself in letters, `domain` where their ids are
-    unique."""
-    return Policy("mail", tuple(KINDS), _Mailing(post, store, shop, domain).react)
+    """Without a post nobody is told anything, and no fact is read. `shop` is what it calls itself in letters, `domain`
+    where their ids are unique."""
+    return Policy("mail", tuple(KINDS) if post else (), _Mailing(post, store, shop, domain).react)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,7 @@ class Bank:
         with self.ledger.all_or_none():
             payment = self.ledger.find(account, payment_id)
             if payment is None:
-                self.ledger.add(account=account, payment_id=payment_id, status="voided")
-                return self._known(account, payment_id)
+                return self.ledger.add(account=account, payment_id=payment_id, status="voided")
             if self.ledger.moved(account, payment_id, "capture", ""):
                 return {**payment, "status": "captured"}
             if payment["status"] != "declined":
@@ -125,36 +124,48 @@ class Bank:
 
     def _begun(self, account: str, asked: Row) -> Row:
         method, names = asked["method"], ("payment_id", "order_id", "amount", "currency", "method", "notify_url")
-        values = {name: asked[name] for name in names}
-        self.ledger.add(account=account, status="new", at_once=asked["capture"], **values)
-        payment = self._known(account, asked["payment_id"])
-        if method in _LATE:
+        payment = self.ledger.add(
+            account=account,
+            at_once=asked["capture"],
+            **{name: asked[name] for name in names},
+            **self._answer(method, at_once=asked["capture"]),
+        )
+        if payment["status"] == "captured":
+            self._take(payment)
+        if payment["status"] == "pending":
             self.ledger.promise(payment, self._late_s, "settle", "", 0)
-            return self._set(payment, status="pending")
-        if method == "tok_action_required":
-            return self._set(payment, status="action_required")
-        if method in _TAKEN and not (method == "tok_capture_decline" and asked["capture"]):
-            return self._settled(payment, silently=True)
-        is_known = method in ("tok_decline", "tok_capture_decline")
-        return self._set(payment, status="declined", reason="card_declined" if is_known else "unknown_payment_method")
+        return payment
 
-    def _settled(self, payment: Row, *, silently: bool = False) -> Row:
-        """Set aside or taken; what was answered at once is not told once more."""
+    def _answer(self, method: str, *, at_once: bool) -> Row:
+        """What is said to a new payment, in columns."""
+        if method in _LATE:
+            return {"status": "pending"}
+        if method == "tok_action_required":
+            return {"status": "action_required"}
+        if method in _TAKEN and not (method == "tok_capture_decline" and at_once):
+            return self._accepted(at_once=at_once)
+        is_known = method in ("tok_decline", "tok_capture_decline")
+        return {"status": "declined", "reason": "card_declined" if is_known else "unknown_payment_method"}
+
+    def _accepted(self, *, at_once: bool) -> Row:
+        expires_at = time.time() + self._authorized_for_s
+        return {"status": "captured" if at_once else "authorized", "expires_at": expires_at}
+
+    def _take(self, payment: Row) -> None:
+        self.ledger.move(payment["account"], payment["payment_id"], "capture", "", payment["amount"])
+
+    def _settled(self, payment: Row) -> Row:
+        """Set aside or taken, and told: nobody was answered so at once."""
         news = ["payment.authorized"]
         if payment["at_once"]:
-            self.ledger.move(payment["account"], payment["payment_id"], "capture", "", payment["amount"])
+            self._take(payment)
             news.append("payment.captured")
         if payment["method"] == "tok_webhook_disorder":
             news.reverse()
         times = 2 if payment["method"] == "tok_webhook_twice" else 1
-        settled = self._set(
-            payment,
-            status="captured" if payment["at_once"] else "authorized",
-            expires_at=time.time() + self._authorized_for_s,
-        )
-        for each in [] if silently else news:
+        for each in news:
             self.ledger.tell(payment, each, "", payment["amount"], times=times)
-        return settled
+        return self._set(payment, **self._accepted(at_once=payment["at_once"]))
 
     def _known(self, account: str, payment_id: str) -> Row:
         if (payment := self.ledger.find(account, payment_id)) is None:

@@ -65,11 +65,12 @@ class Ledger:
     def by_reference(self, reference: str) -> Row | None:
         return self._one("SELECT * FROM payment WHERE reference = ?", reference)
 
-    def add(self, **values: Any) -> None:
-        """A payment."""
+    def add(self, **values: Any) -> Row:
+        """A payment, as it is kept."""
         values["reference"] = f"sandbox_{secrets.token_hex(12)}"
-        insert = f"INSERT INTO payment ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        self._db.execute(insert, tuple(values.values()))
+        insert = f"INSERT INTO payment ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) RETURNING *"
+        row: Row = self._db.execute(insert, tuple(values.values())).fetchall()[0]
+        return row
 
     def change(self, account: str, payment_id: str, **values: Any) -> None:
         changes = ", ".join(f"{name} = ?" for name in values)

@@ -110,3 +110,7 @@ async def test_who_has_no_address_gets_no_letter() -> None:
     (placed,) = await house.happened(PLACED)
     assert await house.tell(placed) == []
     assert house.pigeons.letters == []
+
+
+def test_where_there_is_no_post_no_fact_is_read() -> None:
+    assert mailing(None, MemoryEventStore(), shop="Tea House", domain="tea.example").reacts_to == ()
