@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.depending import on_the_loop
-from api.edge import trace_of
 from api.problems import Problem
+from api.scopes import trace_of
 from api.security import principal_of
 from api.wiring import Shop
 from commands import Command
@@ -100,7 +100,7 @@ class Handling:
             command=command,
             correlation_id=request_id,
             request_id=request_id,
-            traceparent=trace_of(self._request.scope["headers"]),
+            traceparent=trace_of(self._request.scope),
         )
 
     async def _once(self, packed: Callable[[Done], bytes]) -> Once:

@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -13,6 +14,9 @@ import structlog
 REDACTED = "[redacted]"
 QUIET_S = 60.0
 SAID_MAX = 1_000
+
+_NO_REQUEST: Mapping[str, str] = {}
+_of_request: ContextVar[Mapping[str, str]] = ContextVar("of_request", default=_NO_REQUEST)
 
 # Names that hold secrets, wherever they stand in a key: `password`, `new_password`, `x-cart-token`, `database_url`.
 _SECRET_NAME = re.compile(
@@ -30,7 +34,7 @@ def configure(level: str = "info", style: Literal["auto", "json", "console"] = "
     """Send every log line of the process, the standard library's and uvicorn's too, to stderr in one format."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -98,6 +102,17 @@ class Repeated:
             raise structlog.DropEvent
         self._said[said] = now, 0
         return {**event, "repeated": repeated} if repeated else event
+
+
+def bind_request(request_id: str, trace_id: str = "") -> None:
+    """From here on each line of this task, and of those it starts, says to which request it belongs."""
+    _of_request.set({"request_id": request_id, "trace_id": trace_id} if trace_id else {"request_id": request_id})
+
+
+def _with_request(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in _of_request.get().items():
+        event.setdefault(name, value)
+    return event
 
 
 class _Lines:

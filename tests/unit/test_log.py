@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 
 def test_lines_are_json_and_carry_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "json")
-    structlog.contextvars.bind_contextvars(request_id="req_1")
+    log.bind_request("req_1")
     structlog.get_logger("daybook").info("order placed", order_id="ord_1")
     logging.getLogger("uvicorn.error").warning("closing %s", "down")
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
