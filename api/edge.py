@@ -56,8 +56,8 @@ class Edge:
         path, shop, started = scope["path"], scope["app"].state.shop, time.perf_counter()
         status, sent, received, counted = 500, False, 0, NOT_COUNTED
         limit = math.inf if path in self._streamed else self._body_limit
-        declared = sent_headers(scope).get(b"content-length")
-        too_large = declared is not None and _number(declared) > limit
+        declared = _declared(scope)
+        too_large = declared is not None and declared > limit
 
         async def limited() -> Message:
             nonlocal received, too_large
@@ -110,5 +110,11 @@ def _own_headers(scope: Scope) -> hygiene.Headers:
     return [(b"request-id", scope["request_id"].encode()), *hygiene.headers_for(scope["path"])]
 
 
-def _number(length: bytes) -> int:
-    return int(length) if length.isdigit() and len(length) < 19 else 0
+def _declared(scope: Scope) -> float | None:
+    """How many bytes of body are to come. None if that is not said, so that they must be counted; else the server sees
+    to it that there are no more."""
+    given = sent_headers(scope)
+    length = given.get(b"content-length", b"")
+    if not length.isdigit() or b"transfer-encoding" in given:
+        return None
+    return int(length) if len(length) < 19 else math.inf

@@ -20,7 +20,8 @@ from fastapi.params import File, Form
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Match
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from api.scopes import sent_headers
@@ -81,13 +82,14 @@ class Straight:
 
     def __init__(self, app: FastAPI) -> None:
         """`app` has all its routes and handlers of exceptions by now. This is to be its `middleware_stack`."""
-        self._handlers = app.exception_handlers
-        self._by_the_book = ExceptionMiddleware(AsyncExitStackMiddleware(app.router), self._handlers)
+        self._handlers: Mapping[Any, Callable[..., Awaitable[Response]]] = app.exception_handlers  # type: ignore[assignment]
+        self._by_the_book = ExceptionMiddleware(AsyncExitStackMiddleware(app.router), app.exception_handlers)
         # In the order in which they are tried. Those that leave one of their first two parts open are never found here.
-        self._routes: defaultdict[tuple[str, str], list[BaseRoute]] = defaultdict(list)
+        self._routes: defaultdict[tuple[str, str], list[Route]] = defaultdict(list)
         for route in app.routes:
             for method in getattr(route, "methods", None) or ():
-                self._routes[method, _first_parts(route.path)].append(route)  # type: ignore[attr-defined]
+                assert isinstance(route, Route)
+                self._routes[method, _first_parts(route.path)].append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._route(scope) if scope["type"] == "http" else None
@@ -110,12 +112,16 @@ class Straight:
     def _route(self, scope: Scope) -> StraightRoute | None:
         """The first that serves the request, if it is a straight one: what then is known is noted in the scope."""
         for route in self._routes.get((scope["method"], _first_parts(scope["path"])), ()):
-            match, found = route.matches(scope)
-            if match is Match.FULL:
-                if not isinstance(route, StraightRoute) or not route.is_straight or scope.get("root_path"):
-                    return None
-                scope.update(found)
-                return route
+            if route.path == scope["path"]:  # most paths of commands say no more than which one it is
+                found: Scope = {"endpoint": route.endpoint, "path_params": {}, "route": route}
+            else:
+                match, found = route.matches(scope)
+                if match is not Match.FULL:
+                    continue
+            if not isinstance(route, StraightRoute) or not route.is_straight or scope.get("root_path"):
+                return None
+            scope.update(found)
+            return route
         return None
 
 
@@ -238,10 +244,23 @@ async def _arguments(calls: Sequence[_Call], request: Request) -> Sequence[dict[
     return found
 
 
+async def _read(request: Request) -> bytes:
+    """As `request.body()`; nearly always all of it is there at once."""
+    if not hasattr(request, "_body"):
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        request._body = message.get("body", b"")
+        if message.get("more_body"):
+            rest = Request(request.scope, request.receive)
+            request._body += await rest.body()
+    return request._body
+
+
 async def _body(request: Request, content_type: bytes) -> Any:
     """What stands in the JSON; None if there is no body. Raises Wrong."""
     try:
-        content = await request.body()
+        content = await _read(request)
     except Exception as error:  # as FastAPI does: the client has gone, or sends too much
         raise HTTPException(400, "There was an error parsing the body") from error
     if not content:

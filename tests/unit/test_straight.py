@@ -71,7 +71,11 @@ WELL: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/v1/lines/3", {"json": {"sku": "A", "quantity": 2}}),
     ("POST", "/v1/lines/3", {"json": {"sku": "ä", "more": [1]}, "headers": [("X-Seen", "1"), ("X-Seen", "2")]}),
     ("DELETE", "/v1/lines", {"json": {"sku": "A"}}),
-    ("POST", "/v1/lines/3", {"content": b'{"sku": "A"}', "headers": {"Content-Type": "application/JSON; charset=utf-8"}}),
+    (
+        "POST",
+        "/v1/lines/3",
+        {"content": b'{"sku": "A"}', "headers": {"Content-Type": "application/JSON; charset=utf-8"}},
+    ),
     ("DELETE", "/v1/lines", {}),
 ]
 NOT_WELL: list[tuple[str, str, dict[str, Any]]] = [
