@@ -4,18 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from api import commands, openapi, ops, problems, queries
 from api.edge import Edge
-from api.heads import Heads
-from api.hygiene import Hygiene
-from api.limited import Limited
-from api.warm import Warm
+from api.straight import Straight
 from api.watching import Watching
 from api.wiring import Shop, open_shop
-from infrastructure.near_cache import COMPRESSED_FROM_BYTES
 from infrastructure.setting_forms import listed
 from infrastructure.settings import Settings
 
@@ -24,6 +21,8 @@ STREAMED = frozenset({"/v1/products/import"})
 SHOWN_TO_PAGES = ["Commit-Position", "ETag", "Location", "Link", "Projection-Position", "Request-Id", "Retry-After"]
 SHOWN_TO_PAGES += ["X-Cart-Token", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy"]
 """Headers that a browser lets a web page from elsewhere read."""
+OURS: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""Traces and metrics are made by our own layers; asking what others have set up takes a while each time."""
 DESCRIPTION = """A headless shop that keeps a book of original entry: every change is a fact, and every figure can be
 traced to the facts behind it. Commands answer with `Commit-Position`; queries take `Min-Position` to read what was
 just written. Errors are `application/problem+json`. Amounts are integer minor units."""
@@ -40,26 +39,21 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
             )
             yield
 
-    app = FastAPI(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan, telemetry=OURS)
     problems.install(app)
     openapi.install(app)
     for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
         # Routers that are included are searched twice for each request; they have nothing but their routes.
         app.router.routes.extend(router.routes)
-    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES)
-    app.add_middleware(Heads)
-    app.add_middleware(Limited, settings=settings)
-    app.add_middleware(Edge, body_limit_bytes=settings.request_body_limit_bytes, streamed=STREAMED)
-    app.add_middleware(Warm)
-    app.add_middleware(Hygiene, hosts=listed(settings.allowed_hosts))
+    stack: ASGIApp = Edge(Straight(app), settings, streamed=STREAMED)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        stack = CORSMiddleware(
+            stack,
             allow_origins=listed(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["*"],
             expose_headers=SHOWN_TO_PAGES,
             max_age=600,
         )
-    app.add_middleware(Watching)
+    app.middleware_stack = Watching(stack)
     return app

@@ -1,18 +1,27 @@
-"""What happens to every request before it reaches a router: its id, its size limit, its line in the log."""
+"""What happens to every request before it reaches a router, and to every answer on its way out, in one layer.
+
+Its id, its host, its size limit, how often its sender may ask, what browsers are told, its line in the log. Answers
+from memory go out before most of this.
+"""
 
 import math
-import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import structlog
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
-from infrastructure.ids import new_id
+from api import hygiene, problems, warm
+from api.heads import Heads
+from api.limited import NOT_COUNTED, Limited
+from api.packed import Packed
+from api.scopes import request_id_of, sent_headers, trace_of
+from api.signing_in import slow_down
+from infrastructure.log import bind_request
+from infrastructure.setting_forms import listed
+from infrastructure.settings import Settings
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _QUIET = ("/health/", "/metrics")
 
 log = structlog.get_logger("daybook.request")
@@ -25,20 +34,30 @@ class _TooLarge(Exception):
 class Edge:
     """Pure ASGI, since it stands around every request, streams included."""
 
-    def __init__(self, app: ASGIApp, *, body_limit_bytes: int, streamed: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, *, streamed: Collection[str] = ()) -> None:
         """`streamed` are paths whose bodies are read piece by piece, and so may be of any length."""
-        self._app, self._limit, self._streamed = app, body_limit_bytes, streamed
+        self._app = Packed(app)
+        self._headed, self._streamed = Heads(self._app), streamed
+        self._body_limit = settings.request_body_limit_bytes
+        self._hosts, self._limited = hygiene.Hosts(listed(settings.allowed_hosts)), Limited(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        request_id = request_id_of(scope["headers"])
-        scope["request_id"] = request_id
-        started, status, sent, received = time.perf_counter(), 500, False, 0
-        limit = math.inf if scope["path"] in self._streamed else self._limit
-        too_large = _declared(headers.get(b"content-length", b"0")) > limit
+        scope["request_id"] = request_id = request_id_of(scope)
+        if not self._hosts.known(sent_headers(scope).get(b"host", b"")):
+            await self._refused(scope, receive, send)
+        elif not await warm.answered(scope, send):
+            bind_request(request_id, trace_of(scope)[3:35])
+            await self._asked(scope, receive, send)
+
+    async def _asked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, shop, started = scope["path"], scope["app"].state.shop, time.perf_counter()
+        status, sent, received, counted = 500, False, 0, NOT_COUNTED
+        limit = math.inf if path in self._streamed else self._body_limit
+        declared = _declared(scope)
+        too_large = declared is not None and declared > limit
 
         async def limited() -> Message:
             nonlocal received, too_large
@@ -50,55 +69,52 @@ class Edge:
                     raise _TooLarge
             return message
 
-        async def marked(message: Message) -> None:
+        async def told(message: Message) -> None:
             nonlocal status, sent
             if too_large and not sent and message.get("status") != 413:
                 return  # the app's words about a body that it was not given to the end
             if message["type"] == "http.response.start":
                 status, sent = message["status"], True
-                message["headers"] = [*message.get("headers", ()), (b"request-id", request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), *counted.headers, *_own_headers(scope)]
             await send(message)
 
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        if traceparent := trace_of(scope["headers"]):
-            structlog.contextvars.bind_contextvars(trace_id=traceparent.split("-")[1])
         try:
             if not too_large:
-                await self._app(scope, limited, marked)
+                counted = await self._limited.counted(scope, shop)
+                if counted.wait_s:
+                    await problems.answer_of(Request(scope), slow_down(counted.wait_s))(scope, receive, told)
+                else:
+                    app = self._headed if scope["method"] == "HEAD" else self._app
+                    await app(scope, receive if declared is not None else limited, told)
             if too_large and not sent:
-                await self._problem(scope, receive, marked, 413, "payload_too_large", f"At most {self._limit} bytes.")
+                detail = f"At most {self._body_limit} bytes."
+                await problems.answer(Request(scope), 413, "payload_too_large", detail)(scope, receive, told)
         except Exception:
-            log.exception("request_failed", path=scope["path"])
+            log.exception("request_failed", path=path)
             if sent:
                 raise
             detail = "Something went wrong on our side; the request id finds it in the logs."
-            await self._problem(scope, receive, marked, 500, "internal_error", detail)
+            await problems.answer(Request(scope), 500, "internal_error", detail)(scope, receive, told)
         finally:
             took_ms = round((time.perf_counter() - started) * 1_000, 1)
-            write = log.debug if scope["path"].startswith(_QUIET) else log.info
-            write("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+            write = log.debug if path.startswith(_QUIET) else log.info
+            write("request", method=scope["method"], path=path, status=status, took_ms=took_ms)
 
-    async def _problem(self, scope: Scope, receive: Receive, send: Send, status: int, code: str, detail: str) -> None:
-        await problems.answer(Request(scope), status, code, detail)(scope, receive, send)
-
-
-def _declared(length: bytes) -> int:
-    return int(length) if length.isdigit() and len(length) < 19 else 0
+    async def _refused(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode(): value.decode() for name, value in _own_headers(scope)}
+        detail = "This service does not go by that name."
+        await problems.answer(Request(scope), 400, "bad_request", detail, headers=headers)(scope, receive, send)
 
 
-def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
-    """The caller's own, if it is a decent one, or a new one."""
-    for name, value in reversed(headers):
-        if name == b"request-id":
-            given = value.decode("latin-1")
-            return given if _REQUEST_ID.fullmatch(given) else new_id("req")
-    return new_id("req")
+def _own_headers(scope: Scope) -> hygiene.Headers:
+    return [(b"request-id", scope["request_id"].encode()), *hygiene.headers_for(scope["path"])]
 
 
-def trace_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
-    """A well-formed W3C `traceparent`, or nothing."""
-    for name, value in headers:
-        if name == b"traceparent" and re.fullmatch(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", value):
-            return value.decode()
-    return ""
+def _declared(scope: Scope) -> float | None:
+    """How many bytes of body are to come. None if that is not said, so that they must be counted; else the server sees
+    to it that there are no more."""
+    given = sent_headers(scope)
+    length = given.get(b"content-length", b"")
+    if not length.isdigit() or b"transfer-encoding" in given:
+        return None
+    return int(length) if len(length) < 19 else math.inf

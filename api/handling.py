@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.depending import on_the_loop
-from api.edge import trace_of
 from api.problems import Problem
+from api.scopes import trace_of
 from api.security import principal_of
 from api.wiring import Shop
 from commands import Command
@@ -70,8 +70,8 @@ class Handling:
         written = answer or (lambda done: {"id": identity, "version": done.versions[about.stream]})
 
         def packed(done: Done) -> bytes:
-            head = f"{status} {done.versions.get(about.stream, 0)} {location or ''}\n"
-            return head.encode() + to_json(written(done))
+            version, where = done.versions.get(about.stream, 0), (location or "").encode()
+            return b"%d %d %b\n%b" % (status, version, where, to_json(written(done)))
 
         metadata = self.metadata(type(commands[0]).__name__, actor)
         expected = {about: self._expected_version()} if self._if_match is not None else {}
@@ -100,7 +100,7 @@ class Handling:
             command=command,
             correlation_id=request_id,
             request_id=request_id,
-            traceparent=trace_of(self._request.scope["headers"]),
+            traceparent=trace_of(self._request.scope),
         )
 
     async def _once(self, packed: Callable[[Done], bytes]) -> Once:
@@ -135,14 +135,22 @@ class Handling:
 Handle = Annotated[Handling, Depends(on_the_loop(Handling))]
 
 
+class _Answered(Response):
+    """With all its headers in bytes already."""
+
+    def init_headers(self, headers: Any = None) -> None:
+        self.raw_headers = headers
+
+
 def _unpacked(packed: bytes, position: int, *, replayed: bool = False) -> Response:
     head, _, body = packed.partition(b"\n")
-    status, version, location = head.decode().split(" ", 2)
-    headers = {"Commit-Position": str(position)}
-    if version != "0":
-        headers["ETag"] = f'"{version}"'
+    status, version, location = head.split(b" ", 2)
+    headers = [(b"commit-position", b"%d" % position)]
+    if version != b"0":
+        headers.append((b"etag", b'"%b"' % version))
     if location:
-        headers["Location"] = location
+        headers.append((b"location", location))
     if replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return Response(body, int(status), headers, media_type="application/json")
+        headers.append((b"idempotent-replayed", b"true"))
+    headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    return _Answered(body, int(status), headers)  # type: ignore[arg-type]

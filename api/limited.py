@@ -6,14 +6,14 @@ out from memory before this layer is reached is not counted. Headers: draft-ietf
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from fastapi import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from api import problems
 from api.problems import Problem
 from api.security import principal_of
-from api.signing_in import slow_down
 from api.wiring import Shop
 from infrastructure.limits import Limit, Taken, per_minute
 from infrastructure.settings import Settings
@@ -21,53 +21,67 @@ from infrastructure.settings import Settings
 SIGN_INS = "/v1/auth/"
 COUNTED = "/v1/"
 
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Counted(NamedTuple):
+    """Seconds to wait, or 0 for who may ask now; and what the answer says of it."""
+
+    wait_s: float
+    headers: Headers
+
+
+NOT_COUNTED = Counted(0.0, [])
+
 
 class Limited:
-    """Pure ASGI."""
+    def __init__(self, settings: Settings) -> None:
+        self._sign_ins = _Told.of("sign-ins", settings.sign_ins_per_minute)
+        self._commands = _Told.of("commands", settings.commands_per_minute)
+        self._queries = _Told.of("queries", settings.queries_per_minute)
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        self._sign_ins = _limit("sign-ins", settings.sign_ins_per_minute)
-        self._commands = _limit("commands", settings.commands_per_minute)
-        self._queries = _limit("queries", settings.queries_per_minute)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = self._limit(scope)
-        if limit is None:
-            await self._app(scope, receive, send)
-            return
-        shop: Shop = scope["app"].state.shop
-        if limit is self._sign_ins:
-            taken = await shop.limits.take((limit, _address(scope)))
+    async def counted(self, scope: Scope, shop: Shop) -> Counted:
+        told = self._limit(scope)
+        if told is None:
+            return NOT_COUNTED
+        if told is self._sign_ins:
+            taken = await shop.limits.take((told.limit, _address(scope)))
         else:
-            taken = shop.limits.local.take((limit, _whom(scope)))
-        headers = _headers(limit, taken)
+            taken = shop.limits.local.take((told.limit, _whom(scope)))
+        return Counted(taken.wait_s, told.headers(taken))
 
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *headers]
-            await send(message)
-
-        if taken.wait_s:
-            refusal = slow_down(taken.wait_s)
-            refused = problems.answer(
-                Request(scope), refusal.status, refusal.code, refusal.detail, headers=refusal.headers
-            )
-            await refused(scope, receive, told)
-        else:
-            await self._app(scope, receive, told)
-
-    def _limit(self, scope: Scope) -> Limit | None:
-        path: str = scope.get("path", "")
-        if scope["type"] != "http" or not path.startswith(COUNTED):
+    def _limit(self, scope: Scope) -> "_Told | None":
+        path: str = scope["path"]
+        if not path.startswith(COUNTED):
             return None
         if scope["method"] in ("GET", "HEAD"):
             return self._queries
         return self._sign_ins if path.startswith(SIGN_INS) else self._commands
 
 
-def _limit(name: str, times: int) -> Limit | None:
-    return per_minute(name, times) if times else None
+class _Told(NamedTuple):
+    """A limit, and those headers that always say the same of it."""
+
+    limit: Limit
+    always: Headers
+
+    @staticmethod
+    def of(name: str, times: int) -> "_Told | None":
+        """None is no limit."""
+        if not times:
+            return None
+        limit = per_minute(name, times)
+        policy = f'"{limit.name}";q={limit.burst};w={limit.window_s}'.encode()
+        return _Told(limit, [(b"ratelimit-policy", policy), (b"x-ratelimit-limit", b"%d" % limit.burst)])
+
+    def headers(self, taken: Taken) -> Headers:
+        left, full_in_s = taken.left(self.limit), math.ceil(taken.full_in_s[0])
+        return [
+            *self.always,
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (self.limit.name.encode(), left, full_in_s)),
+            (b"x-ratelimit-remaining", b"%d" % left),
+            (b"x-ratelimit-reset", b"%d" % full_in_s),
+        ]
 
 
 def _address(scope: Scope) -> str:
@@ -81,15 +95,3 @@ def _whom(scope: Scope) -> str:
     except Problem:
         principal = None
     return _address(scope) if principal is None else principal.user_id
-
-
-def _headers(limit: Limit, taken: Taken) -> list[tuple[bytes, bytes]]:
-    left, full_in_s = taken.left(limit), math.ceil(taken.full_in_s[0])
-    lines = (
-        ("RateLimit-Policy", f'"{limit.name}";q={limit.burst};w={limit.window_s}'),
-        ("RateLimit", f'"{limit.name}";r={left};t={full_in_s}'),
-        ("X-RateLimit-Limit", str(limit.burst)),
-        ("X-RateLimit-Remaining", str(left)),
-        ("X-RateLimit-Reset", str(full_in_s)),
-    )
-    return [(name.lower().encode(), value.encode()) for name, value in lines]

@@ -95,14 +95,18 @@ def answer(
     return Response(to_json(body), status, {**more, **(headers or {})}, "application/problem+json")
 
 
+def answer_of(request: Request, problem: Problem) -> Response:
+    return answer(
+        request, problem.status, problem.code, problem.detail, headers=problem.headers, members=problem.members
+    )
+
+
 def install(app: FastAPI) -> None:
     """Turn everything that can go wrong in an endpoint into a problem."""
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, problem: Problem) -> Response:
-        return answer(
-            request, problem.status, problem.code, problem.detail, headers=problem.headers, members=problem.members
-        )
+        return answer_of(request, problem)
 
     @app.exception_handler(Rejected)
     async def _rejected(request: Request, refusal: Rejected) -> Response:

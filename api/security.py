@@ -9,6 +9,7 @@ from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
 from api.problems import Problem
+from api.scopes import sent_headers
 from api.wiring import Shop
 from commands.user import ADMIN, CUSTOMER, STAFF
 from events.values import UserId
@@ -54,10 +55,10 @@ async def visitor(request: Request, token: Annotated[None, Depends(_bearer)]) ->
 
 
 def _principal(request: Request) -> Principal | None:
-    authorization = request.headers.get("authorization")
+    authorization = sent_headers(request.scope).get(b"authorization")
     if authorization is None:
         return None
-    scheme, _, token = authorization.partition(" ")
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise unauthorized("The Authorization header holds no bearer token.")
     shop: Shop = request.app.state.shop

@@ -5,21 +5,28 @@ that is laid here only knows what to do when all is well. Whatever is missing or
 to say; so does every endpoint that is declared in a way not foreseen here. The OpenAPI document is made as ever.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import iscoroutinefunction
 from typing import Any, get_type_hints
 
-from fastapi import HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi._compat import ModelField, field_annotation_is_scalar
 from fastapi.dependencies.models import Dependant
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.params import File, Form
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
-from starlette.routing import Match
-from starlette.types import Scope
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
+from starlette.types import Message, Receive, Scope, Send
 
+from api.scopes import sent_headers
+
+_JSON = b"application/json"
 _NOT_FORESEEN = (
     "cookie_params",
     "websocket_param_name",
@@ -56,33 +63,92 @@ class StraightRoute(APIRoute):
             return None
         return calls if get_type_hints(self.endpoint).get("return") is Response else None
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        by_the_book, calls = super().get_route_handler(), self._calls
-        if calls is None:
-            return by_the_book
+    async def answer(self, request: Request) -> Response:
+        """What the endpoint makes of it. Raises Wrong, and whatever the endpoint does."""
+        calls = self._calls
+        assert calls is not None
+        arguments = await _arguments(calls, request)
+        results: list[Any] = []
+        for call, values in zip(calls, arguments, strict=True):
+            for name, place in call.needs:
+                values[name] = results[place]
+            results.append(await call.made(**values))
+        response: Response = results[-1]
+        return response
 
-        async def straight(request: Request) -> Response:
-            try:
-                arguments = await _arguments(calls, request)
-            except _Wrong:
-                return await by_the_book(request)
-            results: list[Any] = []
-            for call, values in zip(calls, arguments, strict=True):
-                for name, place in call.needs:
-                    values[name] = results[place]
-                results.append(await call.made(**values))
-            response: Response = results[-1]
-            return response
 
-        return straight
+class Straight:
+    """Pure ASGI, in front of FastAPI's router: takes the straight routes past it, and leaves all else to it."""
+
+    def __init__(self, app: FastAPI) -> None:
+        """`app` has all its routes and handlers of exceptions by now. This is to be its `middleware_stack`."""
+        self._handlers: Mapping[Any, Callable[..., Awaitable[Response]]] = app.exception_handlers  # type: ignore[assignment]
+        self._by_the_book = ExceptionMiddleware(AsyncExitStackMiddleware(app.router), app.exception_handlers)
+        # In the order in which they are tried. Those that leave one of their first two parts open are never found here.
+        self._routes: defaultdict[tuple[str, str], list[Route]] = defaultdict(list)
+        for route in app.routes:
+            for method in getattr(route, "methods", None) or ():
+                assert isinstance(route, Route)
+                self._routes[method, _first_parts(route.path)].append(route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._route(scope) if scope["type"] == "http" else None
+        if route is None:
+            await self._by_the_book(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        try:
+            response = await route.answer(request)
+        except Wrong:
+            await self._by_the_book(scope, _again(request), send)
+            return
+        except Exception as error:
+            handler = next((self._handlers[each] for each in type(error).__mro__ if each in self._handlers), None)
+            if handler is None:
+                raise
+            response = await handler(request, error)
+        await response(scope, receive, send)
+
+    def _route(self, scope: Scope) -> StraightRoute | None:
+        """The first that serves the request, if it is a straight one: what then is known is noted in the scope."""
+        for route in self._routes.get((scope["method"], _first_parts(scope["path"])), ()):
+            if route.path == scope["path"]:  # most paths of commands say no more than which one it is
+                found: Scope = {"endpoint": route.endpoint, "path_params": {}, "route": route}
+            else:
+                match, found = route.matches(scope)
+                if match is not Match.FULL:
+                    continue
+            if not isinstance(route, StraightRoute) or not route.is_straight or scope.get("root_path"):
+                return None
+            scope.update(found)
+            return route
+        return None
+
+
+def _first_parts(path: str) -> str:
+    return "/".join(path.split("/", 3)[:3])
+
+
+def _again(request: Request) -> Receive:
+    """Gives once more what was read already."""
+    read = getattr(request, "_body", None)
+
+    async def receive() -> Message:
+        nonlocal read
+        if read is None:
+            return await request.receive()
+        body, read = read, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 class _Unforeseen(Exception):
     """Something that only FastAPI can do."""
 
 
-class _Wrong(Exception):
-    """A request that is not as it should be."""
+class Wrong(Exception):
+    """A request that is not as it should be: FastAPI knows what to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +160,14 @@ class _Parameter:
     default: Any
 
     def value(self, given: Any) -> Any:
-        """None is what was not given. Raises _Wrong."""
+        """None is what was not given. Raises Wrong."""
         if given is None:
             if self.required:
-                raise _Wrong
+                raise Wrong
             return self.default
         value, errors = self.field.validate(given)
         if errors:
-            raise _Wrong
+            raise Wrong
         return value
 
 
@@ -153,22 +219,20 @@ def _parameter(field: ModelField) -> _Parameter:
 
 
 async def _arguments(calls: Sequence[_Call], request: Request) -> Sequence[dict[str, Any]]:
-    """Of each call, but for what others result in. All is looked at before anything is called. Raises _Wrong."""
-    headers: dict[str, str] = {}
-    for key, value in request.scope["headers"]:
-        headers.setdefault(key.decode("latin-1"), value.decode("latin-1"))
+    """Of each call, but for what others result in. All is looked at before anything is called. Raises Wrong."""
+    headers = sent_headers(request.scope)
     path: Mapping[str, Any] = request.path_params
     found: list[dict[str, Any]] = []
     response: Response | None = None
     for call in calls:
         values = {each.name: each.value(path.get(each.alias)) for each in call.path}
-        if call.query:
-            query = request.query_params
-            values.update({each.name: each.value(query.get(each.alias)) for each in call.query})
+        for each in call.query:
+            values[each.name] = each.value(request.query_params.get(each.alias))
         for each in call.headers:
-            values[each.name] = each.value(headers.get(each.alias))
+            given = headers.get(each.alias.encode())
+            values[each.name] = each.value(None if given is None else given.decode("latin-1"))
         for each in call.body:
-            values[each.name] = each.value(await _body(request, headers.get("content-type")))
+            values[each.name] = each.value(await _body(request, headers.get(b"content-type", b"")))
         for name in call.request_names:
             values[name] = request
         if call.response_name is not None:
@@ -180,17 +244,30 @@ async def _arguments(calls: Sequence[_Call], request: Request) -> Sequence[dict[
     return found
 
 
-async def _body(request: Request, content_type: str | None) -> Any:
-    """What stands in the JSON; None if there is no body. Raises _Wrong."""
+async def _read(request: Request) -> bytes:
+    """As `request.body()`; nearly always all of it is there at once."""
+    if not hasattr(request, "_body"):
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        request._body = message.get("body", b"")
+        if message.get("more_body"):
+            rest = Request(request.scope, request.receive)
+            request._body += await rest.body()
+    return request._body
+
+
+async def _body(request: Request, content_type: bytes) -> Any:
+    """What stands in the JSON; None if there is no body. Raises Wrong."""
     try:
-        content = await request.body()
+        content = await _read(request)
     except Exception as error:  # as FastAPI does: the client has gone, or sends too much
         raise HTTPException(400, "There was an error parsing the body") from error
     if not content:
         return None
-    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise _Wrong
+    if content_type != _JSON and content_type.partition(b";")[0].strip().lower() != _JSON:
+        raise Wrong
     try:
         return from_json(content)
     except ValueError:
-        raise _Wrong from None
+        raise Wrong from None

@@ -8,9 +8,9 @@ They are counted like all others, and have a line in the log only where it tells
 import logging
 from types import SimpleNamespace
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope, Send
 
-from api.edge import request_id_of
+from api.hygiene import HEADERS_OF_DATA
 from api.reading import Reading
 from api.wiring import Shop
 from infrastructure.answers import Answer, Subject
@@ -24,31 +24,25 @@ _VARY = (b"vary", b"Accept-Encoding")
 _GZIP = (b"content-encoding", b"gzip")
 
 
-class Warm:
-    """Pure ASGI."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX):
-            asked = _asked(scope)
-            if asked is not None:
-                at_least, known, takes_gzip = asked
-                shop: Shop = scope["app"].state.shop
-                found = shop.near.find((scope["path"], scope["query_string"]), at_least)
-                if found is not None:
-                    position, answer = found
-                    shop.metrics.cache_read(answer.kind, "near")
-                    scope["route"] = _ROUTES[answer.route]
-                    request_id = request_id_of(scope["headers"])
-                    if log.isEnabledFor(logging.DEBUG):
-                        log.debug("answered %s from memory, request %s", scope["path"], request_id)
-                    await _sent(
-                        send, answer, position, request_id, known=_knows(known, answer.etag), takes_gzip=takes_gzip
-                    )
-                    return
-        await self._app(scope, receive, send)
+async def answered(scope: Scope, send: Send) -> bool:
+    """Whether this was answered from memory."""
+    if scope["method"] != "GET" or not scope["path"].startswith(PREFIX):
+        return False
+    asked = _asked(scope)
+    if asked is None:
+        return False
+    at_least, known, takes_gzip = asked
+    shop: Shop = scope["app"].state.shop
+    found = shop.near.find((scope["path"], scope["query_string"]), at_least)
+    if found is None:
+        return False
+    position, answer = found
+    shop.metrics.cache_read(answer.kind, "near")
+    scope["route"] = _ROUTES[answer.route]
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("answered %s from memory, request %s", scope["path"], scope["request_id"])
+    await _sent(send, answer, position, scope["request_id"], known=_knows(known, answer.etag), takes_gzip=takes_gzip)
+    return True
 
 
 def keep(read: Reading, subject: Subject, made: Answer, etag: str, body: bytes) -> None:
@@ -102,7 +96,7 @@ async def _sent(
     send: Send, answer: NearAnswer, position: int, request_id: str, *, known: bool, takes_gzip: bool
 ) -> None:
     own = [(b"projection-position", str(position).encode()), (b"request-id", request_id.encode())]
-    headers = [*answer.headers, *own]
+    headers = [*answer.headers, *own, *HEADERS_OF_DATA]
     body = answer.body
     if known:
         await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})

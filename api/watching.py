@@ -4,7 +4,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.edge import trace_of
+from api.scopes import trace_of
 from api.wiring import Shop
 from infrastructure.metrics import METHODS
 from infrastructure.tracing import Tracing
@@ -44,10 +44,11 @@ class Watching:
 
     async def _traced(self, shop: Shop, tracing: Tracing, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"] if scope["method"] in METHODS else "HTTP"
-        with tracing.request(method, trace_of(scope["headers"])) as span:
+        with tracing.request(method, trace_of(scope)) as span:
             # Whatever is done and written from here on belongs to this span, and not to its caller's.
             others = [(name, value) for name, value in scope["headers"] if name != b"traceparent"]
             scope["headers"] = [*others, (b"traceparent", tracing.traceparent().encode())]
+            del scope["sent_headers"]
             status = await self._counted(shop, scope, receive, send)
             if (route := _route(scope)) is not None:
                 span.update_name(f"{method} {route}")

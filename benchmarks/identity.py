@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.security import Staff
-from api.straight import StraightRoute
+from api.straight import Straight, StraightRoute
 from api.wiring import Shop, open_shop
 from benchmarks.bare_service import NewLine
 from benchmarks.children import MASTER_KEY, SECRET_KEY
@@ -128,14 +128,14 @@ def _plain(shop: Shop) -> FastAPI:
     async def add(body: NewLine) -> Response:
         return Response(body.model_dump_json(), 201)
 
-    return _app(add, StraightRoute, shop)
+    return _app(add, shop)
 
 
 def _guarded(shop: Shop) -> FastAPI:
     async def add(body: NewLine, staff: Staff) -> Response:
         return Response(body.model_dump_json(), 201)
 
-    return _app(add, StraightRoute, shop)
+    return _app(add, shop)
 
 
 def _bare() -> FastAPI:
@@ -148,11 +148,12 @@ def _bare() -> FastAPI:
     return app
 
 
-def _app(endpoint: Callable[..., Any], route: type[StraightRoute], shop: Shop) -> FastAPI:
-    app, router = FastAPI(), APIRouter(route_class=route)
+def _app(endpoint: Callable[..., Any], shop: Shop) -> FastAPI:
+    app, router = FastAPI(), APIRouter(route_class=StraightRoute)
     router.post("/v1/cart/lines")(endpoint)
     app.router.routes.extend(router.routes)
     app.state.shop = shop
+    app.middleware_stack = Straight(app)
     return app
 
 

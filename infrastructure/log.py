@@ -1,18 +1,24 @@
 """Structured logs: JSON lines for machines, readable ones on a terminal, the request's id on each, no secret in any."""
 
+import json
 import logging
 import re
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 
 REDACTED = "[redacted]"
 QUIET_S = 60.0
 SAID_MAX = 1_000
+
+_NO_REQUEST: Mapping[str, str] = {}
+_of_request: ContextVar[Mapping[str, str]] = ContextVar("of_request", default=_NO_REQUEST)
 
 # Names that hold secrets, wherever they stand in a key: `password`, `new_password`, `x-cart-token`, `database_url`.
 _SECRET_NAME = re.compile(
@@ -29,22 +35,24 @@ _SECRET_TEXT = re.compile(
 def configure(level: str = "info", style: Literal["auto", "json", "console"] = "auto") -> None:
     """Send every log line of the process, the standard library's and uvicorn's too, to stderr in one format."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    # What is added after the blanking holds no secret.
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request,
+        structlog.stdlib.ExtraAdder(),
+        *([] if console else [structlog.processors.format_exc_info]),
+        redact,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendered: list[structlog.typing.Processor] = (
         [
-            redact,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),
         ]
         if console
-        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer(serializer=_json)]
     )
     # Our own lines go straight to stderr: through the standard library, each would cost twice as much.
     structlog.configure(
@@ -98,6 +106,24 @@ class Repeated:
             raise structlog.DropEvent
         self._said[said] = now, 0
         return {**event, "repeated": repeated} if repeated else event
+
+
+def bind_request(request_id: str, trace_id: str = "") -> None:
+    """From here on each line of this task, and of those it starts, says to which request it belongs."""
+    _of_request.set({"request_id": request_id, "trace_id": trace_id} if trace_id else {"request_id": request_id})
+
+
+def _with_request(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in _of_request.get().items():
+        event.setdefault(name, value)
+    return event
+
+
+def _json(event: Any, **options: Any) -> str:
+    try:
+        return to_json(event, fallback=repr).decode()
+    except Exception:  # a line is written whatever stands in it, half a character for one
+        return json.dumps(event, **options)
 
 
 class _Lines:

@@ -16,7 +16,7 @@ import structlog
 from psycopg.sql import SQL, Composed, Identifier
 
 from infrastructure import cache as caching
-from infrastructure import migrations
+from infrastructure import log, migrations
 from infrastructure.embedded import Servers, throwaway_servers
 from tests import pgbouncer
 
@@ -139,7 +139,7 @@ def logs_as_they_were() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
     logging.captureWarnings(False)
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    log._of_request.set({})
 
 
 @contextmanager

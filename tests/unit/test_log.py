@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 
 def test_lines_are_json_and_carry_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "json")
-    structlog.contextvars.bind_contextvars(request_id="req_1")
+    log.bind_request("req_1")
     structlog.get_logger("daybook").info("order placed", order_id="ord_1")
     logging.getLogger("uvicorn.error").warning("closing %s", "down")
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
@@ -70,7 +70,27 @@ def test_a_warning_that_says_the_same_again_is_counted_for_a_minute() -> None:
 def test_repeated_warnings_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "json")
     for request in range(3):
-        with structlog.contextvars.bound_contextvars(request_id=f"req_{request}"):
-            structlog.get_logger("daybook").warning("read_again", error="refused")
+        log.bind_request(f"req_{request}")
+        structlog.get_logger("daybook").warning("read_again", error="refused")
     [line] = map(json.loads, capsys.readouterr().err.splitlines())
     assert (line["event"], line["request_id"]) == ("read_again", "req_0")
+
+
+def test_what_the_standard_library_tells_of_a_failure_is_told_without_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log.configure("info", "json")
+    try:
+        raise ValueError("redis://:hunter2@cache")
+    except ValueError:
+        logging.getLogger("asyncio").exception("lost")
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert "ValueError: redis://" in line["exception"]
+    assert "hunter2" not in line["exception"]
+
+
+def test_a_line_is_written_whatever_stands_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "json")
+    structlog.get_logger("daybook").info("odd", half="\ud800", large=2**70, thing=object)
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["half"], line["large"], line["thing"]) == ("\ud800", 2**70, "<class 'object'>")
