@@ -97,6 +97,11 @@ class Order:
         """Captured and not refunded, in minor units."""
         return sum(payment.held for payment in self.payments.values())
 
+    @property
+    def refundable(self) -> int:
+        """Held, and not on its way back, in minor units."""
+        return sum(payment.refundable for payment in self.payments.values())
+
 
 def evolve(order: Order, event: OrderEvent) -> Order:
     match event:
@@ -153,7 +158,10 @@ def _placed(event: OrderPlaced) -> Order:
 
 
 def _refunded(order: Order, event: PaymentRefunded) -> Order:
-    """Money that was paid twice goes back without a credit note: what the order costs is still held."""
+    """Money goes back without a credit note as long as there is no invoice, and where it was paid twice: what the
+    order costs is still held."""
+    if order.status is Status.PENDING:
+        return order
     credited = order.credited + sum(each.amount.amount for each in order.uncredited)
     due = min(event.amount.amount, order.total.amount - credited - order.held)
     if due <= 0:

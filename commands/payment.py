@@ -70,8 +70,7 @@ def decide(command: PaymentCommand, read: Read) -> Sequence[Event]:
         case RefundOrder(order_id, refund_id, reason, amount):
             if any(refund_id in {**each.refunding, **each.refunded} for each in order.payments.values()):
                 return []
-            refundable = sum(each.refundable for each in order.payments.values())
-            units = amount_of(amount, order, most=refundable)
+            units = amount_of(amount, order, most=order.refundable)
             for payment in order.payments.values():
                 _room(payment)
             return list(taken_back(order_id, order, refund_id, units, reason))
@@ -97,7 +96,7 @@ def _requested(command: PayOrder, order: Order) -> Sequence[Event]:
     if len(order.payments) >= MAX_PAYMENT_ATTEMPTS:
         raise LimitExceeded(f"An order can be paid in {MAX_PAYMENT_ATTEMPTS} attempts.", limit=MAX_PAYMENT_ATTEMPTS)
     order_id, payment_id = command.order_id, command.payment_id
-    if (left := order.total.amount - order.held) <= 0:
+    if (left := order.total.amount - order.refundable) <= 0:
         return [OrderPaid(order_id, payment_id, order.total)]
     requested = PaymentRequested(
         order_id, payment_id, Money(left, order.total.currency), command.method, command.capture
