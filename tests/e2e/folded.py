@@ -278,6 +278,7 @@ def _moved(tables: Tables, body: Row, fact: Row, captured: int, refunded: int) -
         "currency": body["amount"]["currency"],
         "captured_minor": captured,
         "refunded_minor": refunded,
+        "refund_id": body["refund_id"] if refunded else None,
     }
 
 

@@ -26,10 +26,14 @@ from commands.stock import ReceiveStock, Stock, stocks
 from commands.tax import RemoveTaxes, SetTaxes
 from commands.variant import AddVariant
 from commands.wishlist import wishlists
+from events import Event
 from events.coupon import CouponKind, CouponTerms
 from events.shipping import ShippingMethod
+from events.store import EventStore
 from events.tax import TaxRate
 from events.values import Address, CartId, CategoryId, Money, OrderId, ProductId, Sku, UserId
+from tests.properties.money_model import Purse, Refusal
+from tests.properties.shop_laws import broken_laws
 from tests.properties.shop_model import (
     COUPON_EACH,
     COUPON_LIMIT,
@@ -40,7 +44,6 @@ from tests.properties.shop_model import (
     PLACES,
     PRICES,
     VAT,
-    Refusal,
     ShopModel,
 )
 
@@ -68,6 +71,7 @@ class Floor:
 
     runner: asyncio.Runner
     handlers: list[Handler]
+    store: EventStore
 
 
 class ShopDriver(RuleBasedStateMachine):
@@ -81,6 +85,8 @@ class ShopDriver(RuleBasedStateMachine):
         self.model = ShopModel()
         self.run = uuid4().hex[:12]
         self.done: list[tuple[Command, Once]] = []
+        self.facts: list[Event] = []
+        self.position = self.runner.run(self.floor.store.head())
 
     @initialize()
     def open(self) -> None:
@@ -106,6 +112,20 @@ class ShopDriver(RuleBasedStateMachine):
     def shop_is_as_the_model_says(self) -> None:
         self.runner.run(self._compare())
 
+    @invariant()
+    def no_law_is_broken(self) -> None:
+        self.read_on()
+        assert broken_laws(self.facts) == []
+
+    def read_on(self) -> None:
+        """What has happened since."""
+        self.runner.run(self._read_on())
+
+    async def _read_on(self) -> None:
+        while page := await self.floor.store.read_all(self.position, limit=1_000):
+            self.facts += [fact.event for fact in page]
+            self.position = page[-1].position
+
     async def _compare(self) -> None:
         read, model = self.handlers[0].read, self.model
         for article, place in product(PRICES, PLACES):
@@ -124,10 +144,15 @@ class ShopDriver(RuleBasedStateMachine):
                 self.sku(article): units for article, units in model.carts.get(who, {}).items()
             }
         for order_id, expected in model.orders.items():
-            order = await read(orders(order_id))
-            assert (order.status, order.payment) == (expected.status, expected.payment)
+            order, money = await read(orders(order_id)), expected.money
+            assert (order.status, order.payment, order.held) == (expected.status, money.state, money.held)
+            going_back = [units for each in order.payments.values() for units in each.refunding.values()]
+            assert sorted(going_back) == sorted(
+                units for each in money.tries.values() for units in each.refunding.elements()
+            )
+            assert [each.voiding for each in order.payments.values()] == [each.voiding for each in money.tries.values()]
             assert order.quantities == {self.sku(article): units for article, units in expected.lines.items()}
-            assert order.total == eur(expected.total)
+            assert order.total == eur(money.total)
 
     def ask(self, command: Command, expected: Refusal, where: int, *along: Command) -> None:
         once = Once(self.new_id(), b"request", lambda done: b"done")
@@ -168,12 +193,18 @@ class ShopDriver(RuleBasedStateMachine):
             return CancelOrder(OrderId(order_id), "why")
         return ShipOrder(OrderId(order_id)) if kind == "ship" else CompleteOrder(OrderId(order_id))
 
+    def purse(self, order_id: str) -> Purse:
+        return self.model.orders[order_id].money
+
     def order(self, which: int) -> OrderId:
         """The newest orders are asked for most."""
         return OrderId(list(self.model.orders)[-1 - which % len(self.model.orders)])
 
     def sku(self, article: str) -> Sku:
         return Sku(f"{self.run}-{article}")
+
+    def article(self, sku: Sku) -> str:
+        return sku.removeprefix(f"{self.run}-")
 
     def cart(self, who: str) -> CartId:
         return own_cart(self.customer(who))
