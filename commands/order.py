@@ -8,6 +8,7 @@ from enum import StrEnum
 from commands import money
 from commands.decider import Fold, Read
 from commands.money import OPEN, Payments, PaymentState, state_of
+from commands.order_refusals import PARTLY_SENT, SAID
 from commands.rejections import InvalidTransition, NotFound
 from events.order import (
     OrderCancelled,
@@ -97,6 +98,11 @@ class Order:
         """Captured and not refunded, in minor units."""
         return sum(payment.held for payment in self.payments.values())
 
+    @property
+    def refundable(self) -> int:
+        """Held, and not on its way back, in minor units."""
+        return sum(payment.refundable for payment in self.payments.values())
+
 
 def evolve(order: Order, event: OrderEvent) -> Order:
     match event:
@@ -153,7 +159,10 @@ def _placed(event: OrderPlaced) -> Order:
 
 
 def _refunded(order: Order, event: PaymentRefunded) -> Order:
-    """Money that was paid twice goes back without a credit note: what the order costs is still held."""
+    """Money goes back without a credit note as long as there is no invoice, and where it was paid twice: what the
+    order costs is still held."""
+    if order.status is Status.PENDING:
+        return order
     credited = order.credited + sum(each.amount.amount for each in order.uncredited)
     due = min(event.amount.amount, order.total.amount - credited - order.held)
     if due <= 0:
@@ -180,8 +189,7 @@ def placed(order_id: OrderId, read: Read) -> Order:
 
 
 def cannot(order: Order, to: str) -> InvalidTransition:
+    allowed, said = ALLOWED.get(order.status, ()), SAID.get((order.status, to), "")
     if order.is_partly_shipped:
-        return InvalidTransition(
-            "order", order.status, to, (Status.SHIPPED,), why="a part of it has been sent and a part is yet to be"
-        )
-    return InvalidTransition("order", order.status, to, ALLOWED.get(order.status, ()))
+        allowed, said = (Status.SHIPPED,), said if to == Status.PAID else PARTLY_SENT
+    return InvalidTransition("order", order.status, to, allowed, said=said)

@@ -6,8 +6,9 @@ from typing import assert_never
 
 from commands.decider import Read
 from commands.money import OPEN, Payment, PaymentState
-from commands.order import Order, Status, cannot, placed
-from commands.rejections import AmountRefused, LimitExceeded, PaymentUnderWay
+from commands.order import ALLOWED, Order, Status, cannot, placed
+from commands.order_refusals import NOT_SET_ASIDE
+from commands.rejections import AmountRefused, InvalidTransition, LimitExceeded, PaymentUnderWay
 from events import Event
 from events.order import OrderPaid
 from events.payment import CaptureRequested, PaymentRequested, PaymentVoidRequested, RefundRequested
@@ -70,8 +71,7 @@ def decide(command: PaymentCommand, read: Read) -> Sequence[Event]:
         case RefundOrder(order_id, refund_id, reason, amount):
             if any(refund_id in {**each.refunding, **each.refunded} for each in order.payments.values()):
                 return []
-            refundable = sum(each.refundable for each in order.payments.values())
-            units = amount_of(amount, order, most=refundable)
+            units = amount_of(amount, order, most=order.refundable)
             for payment in order.payments.values():
                 _room(payment)
             return list(taken_back(order_id, order, refund_id, units, reason))
@@ -97,7 +97,7 @@ def _requested(command: PayOrder, order: Order) -> Sequence[Event]:
     if len(order.payments) >= MAX_PAYMENT_ATTEMPTS:
         raise LimitExceeded(f"An order can be paid in {MAX_PAYMENT_ATTEMPTS} attempts.", limit=MAX_PAYMENT_ATTEMPTS)
     order_id, payment_id = command.order_id, command.payment_id
-    if (left := order.total.amount - order.held) <= 0:
+    if (left := order.total.amount - order.refundable) <= 0:
         return [OrderPaid(order_id, payment_id, order.total)]
     requested = PaymentRequested(
         order_id, payment_id, Money(left, order.total.currency), command.method, command.capture
@@ -111,8 +111,10 @@ def _capture_requested(command: CapturePayment, order: Order) -> Sequence[Event]
         return []
     payment_id = order.open_payment
     payment = order.payments[payment_id] if payment_id else Payment()
-    if payment_id is None or order.status is not Status.PENDING or payment.step is not PaymentState.AUTHORIZED:
+    if order.status is not Status.PENDING:
         raise cannot(order, Status.PAID)
+    if payment_id is None or payment.step is not PaymentState.AUTHORIZED:
+        raise InvalidTransition("order", order.status, Status.PAID, ALLOWED[order.status], said=NOT_SET_ASIDE)
     units = amount_of(amount, order, most=payment.capturable)
     _room(payment)
     return [CaptureRequested(order_id, payment_id, capture_id, Money(units, order.total.currency))]

@@ -58,9 +58,8 @@ def _refund(command: ReturnOrder, returned: OrderReturned, order: Order) -> Sequ
     """Called like the return, so that its credit note can say what it is for. Raises AmountRefused."""
     if not command.refund:
         return []
-    refundable = sum(each.refundable for each in order.payments.values())
-    worth = min(refundable, sum(each.worth.amount for each in returned.units))
-    amount = worth if command.amount is None else amount_of(command.amount, order, most=refundable)
+    worth = min(order.refundable, sum(each.worth.amount for each in returned.units))
+    amount = worth if command.amount is None else amount_of(command.amount, order, most=order.refundable)
     return list(taken_back(command.order_id, order, RefundId(command.return_id), amount, command.reason))
 
 

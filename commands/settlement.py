@@ -164,11 +164,12 @@ def _captured(command: RecordCapture, order: Order, payment: Payment) -> Sequenc
     facts: list[Event] = [PaymentCaptured(order_id, payment_id, amount, command.gateway_reference, command.capture_id)]
     excess = amount.amount
     if order.status is Status.PENDING:
-        kept = amount.amount + sum(each.refundable for each in order.payments.values())
+        kept = amount.amount + order.refundable
         excess = min(kept - total, excess)
         if kept >= total:
             facts.append(OrderPaid(order_id, payment_id, order.total))
-            facts += called_off(order_id, order, "the order was paid otherwise", but=payment_id)
+            is_whole = command.capture_id == AT_ONCE or sum(payment.captured.values()) + amount.amount >= payment.amount
+            facts += called_off(order_id, order, "the order was paid otherwise", but=payment_id if is_whole else None)
     if excess > 0:
         back = Money(excess, amount.currency)
         reason = "the order was cancelled" if order.status is Status.CANCELLED else "the order was paid already"

@@ -57,14 +57,16 @@ Event = (
 class StreamKind:
     """A kind of stream: its category, the facts it may hold, and the fields of a fact that name its stream.
 
-    After a fact of `ends`, nothing more is expected to happen in the stream. After one of `begins_anew`, the state is
-    the same whatever was before, so that this fact and those behind it can be read without the earlier ones.
+    After a fact of `ends`, nothing is left to do in the stream, unless something follows that is not one of `echoes`:
+    these settle what was begun, before the end or behind it. After a fact of `begins_anew`, the state is the same
+    whatever was before, so that this fact and those behind it can be read without the earlier ones.
     """
 
     category: str
     events: tuple[type, ...]
     identity: tuple[str, ...]
     ends: tuple[type, ...] = ()
+    echoes: tuple[type, ...] = ()
     begins_anew: tuple[type, ...] = ()
 
 
@@ -80,20 +82,14 @@ STREAM_KINDS = (
     StreamKind("invoice", (InvoiceEvent,), ("year",)),
     StreamKind("mail", get_args(MailEvent), ("order_id",)),
     StreamKind("locations", get_args(LocationEvent), ("locations",)),
-    # A payment that is under way when an order is cancelled comes to its end behind that, and then the refund.
+    # A payment that is under way when an order is cancelled comes to its end behind that, and then the refund. But an
+    # order that is to be sent yet may be refunded in part, and have a payment voided.
     StreamKind(
         "order",
         get_args(OrderEvent),
         ("order_id",),
-        ends=(
-            OrderCompleted,
-            OrderCancelled,
-            OrderLapsed,
-            OrderReturned,
-            OrderCredited,
-            PaymentRefunded,
-            PaymentVoided,
-        ),
+        ends=(OrderCompleted, OrderCancelled, OrderLapsed),
+        echoes=(OrderReturned, OrderCredited, PaymentRefunded, PaymentVoided),
     ),
     StreamKind("paper", (PaperEvent,), ("number",)),
     StreamKind("person", (PrivacyEvent,), ("person_id",)),
@@ -121,6 +117,9 @@ BEGINS_ANEW = frozenset(event for kind in STREAM_KINDS for event in kind.begins_
 
 LAST_WORDS = frozenset(event for kind in STREAM_KINDS for event in (*kind.ends, *kind.begins_anew))
 """Of a stream that stands at one of these, the earlier facts can be archived."""
+
+ECHOES = frozenset(event for kind in STREAM_KINDS for event in kind.echoes)
+"""And of one that stands at one of these, if one of the others is behind."""
 
 
 def stream_name(category: str, *identity: str) -> str:

@@ -18,6 +18,7 @@ from projections.price_schedule import price_schedule
 from projections.product import product
 from projections.product_link import product_link
 from projections.projection import Projection
+from projections.return_line import return_line
 from projections.sale import sale
 from projections.sale_line import sale_line
 from projections.stock_entry import stock_entry
@@ -41,6 +42,7 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     price_schedule,
     product,
     product_link,
+    return_line,
     sale,
     sale_line,
     stock_entry,

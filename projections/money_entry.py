@@ -18,15 +18,19 @@ class MoneyEntryRow(NamedTuple):
     captured_minor: int
     refunded_minor: int
     at: datetime
+    refund_id: str | None = None
+    """Of money that went back. It begins with the id of the return that it is for, if there is one."""
 
 
 def evolve(row: MoneyEntryRow | None, fact: Fact[PaymentCaptured | PaymentRefunded], key: Key) -> MoneyEntryRow:
     event = fact.event
     amount = event.amount.amount
-    moved = (amount, 0) if isinstance(event, PaymentCaptured) else (0, amount)
-    return MoneyEntryRow(
-        fact.position, event.order_id, event.payment_id, event.amount.currency, *moved, fact.occurred_at
+    row = MoneyEntryRow(
+        fact.position, event.order_id, event.payment_id, event.amount.currency, amount, 0, fact.occurred_at
     )
+    if isinstance(event, PaymentRefunded):
+        return row._replace(captured_minor=0, refunded_minor=amount, refund_id=event.refund_id)
+    return row
 
 
 money_entry = Projection(

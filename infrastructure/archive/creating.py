@@ -6,11 +6,11 @@ reads it sees that there was more.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from events import LAST_WORDS
+from events import ECHOES, LAST_WORDS
 from events.archive import FactsArchived
 from events.evolution import Evolution
 from events.store import Append, Metadata
@@ -174,15 +174,16 @@ class Keeping:
     async def keep(self) -> None:
         self._seen = await self._connection.fetchval(HEAD)
         table, first, end = self._partition.table, self._partition.first, self._partition.last
-        last_words = sorted(Evolution().stored_names([event.__name__ for event in LAST_WORDS]))
+        last_words, echoes = _names(LAST_WORDS), _names(ECHOES)
         # Look-ups by index for each fact, whatever the planner thinks of the tables: this is run for many small parts.
         keep = f"""INSERT INTO {self._partition.next_table} SELECT o.* FROM {table} o WHERE o.position BETWEEN $1 AND $2
-            AND (SELECT (SELECT n.type = ANY ($3::text[]) FROM {table} n
-                          WHERE n.stream = s.stream AND n.version = s.version)
+            AND (SELECT (SELECT n.type = ANY ($3::text[]) OR n.type = ANY ($4::text[]) AND EXISTS (
+                                SELECT FROM {table} e WHERE e.stream = s.stream AND e.type = ANY ($3::text[]))
+                           FROM {table} n WHERE n.stream = s.stream AND n.version = s.version)
                    FROM streams s WHERE s.stream = o.stream AND s.version > o.version) IS NOT TRUE"""
         for start in range(first, end + 1, KEPT_AT_ONCE):
             until = min(start + KEPT_AT_ONCE - 1, end)
-            self.kept += _count(await self._connection.execute(keep, start, until, last_words))
+            self.kept += _count(await self._connection.execute(keep, start, until, last_words, echoes))
 
     async def catch_up(self) -> None:
         """Until so few facts are left to look through that it can be done while appends wait."""
@@ -199,6 +200,10 @@ class Keeping:
              CROSS JOIN LATERAL (SELECT * FROM {self._partition.table} WHERE stream = moved.stream OFFSET 0) o
                 ON CONFLICT (position) DO NOTHING"""
         return _count(await self._connection.execute(moved, self._seen, head)), head
+
+
+def _names(events: Iterable[type]) -> list[str]:
+    return sorted(Evolution().stored_names([event.__name__ for event in events]))
 
 
 def _count(status: str) -> int:

@@ -1,7 +1,8 @@
 """What was sold, by period and by group, and the money for it.
 
 An order counts when it is paid. Money counts when it comes (`revenue`) and when it goes back (`refunded`). By group,
-revenue is what the articles of paid orders sold for; a refund is shared out among an order's lines, to the cent.
+revenue is what the articles of paid orders sold for. The refund of a return is that of its goods; any other is shared
+out among an order's lines, to the cent.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from itertools import product
 from typing import Any, Literal
 
 from queries.reports.question import PERIODS, Period, Question, Report, average, called, period_of, within
+from queries.reports.refunds import SHARED
 from queries.rows import Listing, Money, Rows, Window
 
 Group = Literal["category", "department", "product"]
@@ -27,11 +29,6 @@ _TOTALS = f"""(SELECT period, sum(orders) AS orders, sum(units) AS units, sum(re
         SELECT {{moved_in}}, 0, 0, captured_minor, refunded_minor FROM money_entry e WHERE {MOVED}
     ) AS entry GROUP BY period) AS report"""
 
-# The part that a line has in so much of its order's money: parts of all lines, shipping and taxes add up to the whole.
-_PART = """div(({0})::numeric * (l.before_minor + l.total_minor), s.total_minor)
-            - div(({0})::numeric * l.before_minor, s.total_minor)"""
-_SHARE = f"{_PART.format('earlier.minor + e.refunded_minor')} - ({_PART.format('earlier.minor')})"
-
 # Each kind of entry is summed up by itself, which PostgreSQL does on all processors. A category stands where it stood
 # as of then. Of a payment that did not pay the order nothing is shared out.
 _GROUPS = f"""(WITH RECURSIVE place AS (
@@ -43,14 +40,9 @@ _GROUPS = f"""(WITH RECURSIVE place AS (
     ), entry AS (
         {{sold}}
         UNION ALL
-        SELECT {{moved_in}}, {{group_id}}, 0, 0, 0, sum({_SHARE})
+        SELECT {{moved_in}}, {{group_id}}, 0, 0, 0, sum(l.minor)
         FROM money_entry e JOIN sale s USING (order_id, payment_id)
-            JOIN sale_line l ON l.position = s.placed_position {{joined}}
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(b.refunded_minor), 0) AS minor FROM money_entry b
-                WHERE b.order_id = e.order_id AND b.payment_id = e.payment_id AND b.refunded_minor > 0
-                    AND b.position < e.position
-            ) AS earlier
+            CROSS JOIN LATERAL {SHARED} AS l {{joined}}
         WHERE e.refunded_minor > 0 AND {MOVED} AND s.paid_position <= $1::bigint GROUP BY 1, 2
     ) SELECT period, id, sum(orders) AS orders, sum(units) AS units, sum(revenue)::bigint AS revenue,
         sum(refunded) AS refunded
@@ -129,7 +121,7 @@ def _row(row: Any, question: Question, period: Period | None) -> Sales:
 
 
 def _report(group: Group | None) -> Report[Sales]:
-    reads = ("sale", "money_entry", *(("sale_line", "catalog_entry") if group else ()))
+    reads = ("sale", "money_entry", *(("sale_line", "return_line", "catalog_entry") if group else ()))
     return Report(reads, {period: SALES[period, group] for period in PERIODS}, _row, Sales)
 
 

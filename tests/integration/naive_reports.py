@@ -6,10 +6,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from events.cart import CartCheckedOut, CartClosed
-from events.order import OrderPlaced, Shipping
-from events.values import Line
+from events.order import OrderPlaced
 from queries.reports.question import Question
-from tests.integration.naive_world import Order, World
+from tests.integration.naive_world import Given, Order, World, sold_for
 
 Row = tuple[Any, ...]
 _EVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -44,7 +43,7 @@ def sales(it: World, q: Question, period: str | None, by: str | None) -> set[Row
                 key = named(order.paid_at, period), group(line)
                 orders[key].add(order_id)
                 sums[key][0] += line.quantity
-                sums[key][1] += paid_for(line, order.placed) if by else 0
+                sums[key][1] += sold_for(line, order.placed) if by else 0
     if by is None:
         for at, order_id, came, went in it.money:
             if it.orders[order_id].placed.total.currency == q.currency and q.since <= at < q.until:
@@ -53,17 +52,19 @@ def sales(it: World, q: Question, period: str | None, by: str | None) -> set[Row
     else:
         for at, placed, before, after in it.shares:
             if placed.total.currency == q.currency and q.since <= at < q.until:
-                start = 0
-                for line in placed.lines:
-                    end = start + paid_for(line, placed)
-                    upto = [x * end // placed.total.amount - x * start // placed.total.amount for x in (before, after)]
-                    sums[named(at, period), group(line)][2] += upto[1] - upto[0]
-                    start = end
+                for line, had, has in zip(placed.lines, spread(placed, before), spread(placed, after), strict=True):
+                    sums[named(at, period), group(line)][2] += has - had
     return {(*key, it.slugs.get(str(key[1])), len(orders[key]), *told) for key, told in sums.items()}
 
 
-def paid_for(part: Line | Shipping, order: OrderPlaced) -> int:
-    return part.total.amount if order.prices_include_tax else part.total.amount + part.tax
+def spread(placed: OrderPlaced, given: Given) -> list[int]:
+    """What each line has given back: its own, and its part of the rest by what is left of it."""
+    whole, start, found = placed.total.amount - sum(given.own), 0, []
+    for line, own in zip(placed.lines, given.own, strict=True):
+        end = start + sold_for(line, placed) - own
+        found.append(own + (given.rest * end // whole - given.rest * start // whole if whole else 0))
+        start = end
+    return found
 
 
 def customers(it: World, q: Question, period: str | None) -> set[Row]:

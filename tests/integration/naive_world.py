@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from events.cart import (
     CartCheckedOut,
@@ -17,7 +17,7 @@ from events.cart import (
     CartOpened,
 )
 from events.category import CategoryCreated, CategoryMoved
-from events.order import OrderPaid, OrderPlaced, OrderShipped
+from events.order import OrderPaid, OrderPlaced, OrderReturned, OrderShipped, Shipping
 from events.payment import PaymentCaptured, PaymentRefunded
 from events.product import PriceChanged, ProductCreated, ProductSlugChanged, VariantAdded
 from events.stock import (
@@ -32,6 +32,7 @@ from events.stock import (
     StockWrittenOff,
 )
 from events.store import Recorded
+from events.values import Line
 
 
 @dataclass
@@ -41,8 +42,17 @@ class Order:
     payment: str | None = None
     paid_at: datetime | None = None
     shipped: bool = False
-    given_back: int = 0
-    """Of the payment that paid it."""
+    refunds: list[tuple[str, int]] = field(default_factory=list)
+    """Of the payment that paid it: for which return, if for any, and how much."""
+    returns: list[tuple[str, list[tuple[str, int]]]] = field(default_factory=list)
+    """What came back each time: SKUs, and what the units had been sold for."""
+
+
+class Given(NamedTuple):
+    """Of an order: what each line has given back for returns, and what went back for no goods in particular."""
+
+    own: list[int]
+    rest: int
 
 
 @dataclass
@@ -63,8 +73,8 @@ class World:
     orders: dict[str, Order] = field(default_factory=dict)
     money: list[tuple[datetime, str, int, int]] = field(default_factory=list)
     """When, of which order, how much came and how much went."""
-    shares: list[tuple[datetime, OrderPlaced, int, int]] = field(default_factory=list)
-    """When, of which order, and how much had gone back before and after."""
+    shares: list[tuple[datetime, OrderPlaced, Given, Given]] = field(default_factory=list)
+    """When, of which order, and what had gone back before and after."""
     carts: list[Cart] = field(default_factory=list)
     customers: dict[str, str | None] = field(default_factory=dict)
     stock: list[tuple[datetime, str, str, str, int]] = field(default_factory=list)
@@ -83,18 +93,44 @@ def world(facts: Iterable[Recorded], as_of: int) -> World:
     for fact in facts:
         if fact.position <= as_of:
             _learn(it, fact.event, fact.occurred_at)
-    for at, order_id, payment, amount in _refunds(facts, as_of):
-        order = it.orders[order_id]
-        if order.payment == payment:
-            it.shares.append((at, order.placed, order.given_back, order.given_back + amount))
-            order.given_back += amount
+    for fact in facts:  # once more, since an order may have been paid after money of it went back
+        if fact.position <= as_of:
+            _give_back(it, fact.event, fact.occurred_at)
     return it
 
 
-def _refunds(facts: Iterable[Recorded], as_of: int) -> Iterable[tuple[datetime, str, str, int]]:
-    for fact in facts:
-        if isinstance(fact.event, PaymentRefunded) and fact.position <= as_of:
-            yield fact.occurred_at, fact.event.order_id, fact.event.payment_id, fact.event.amount.amount
+def _give_back(it: World, event: object, at: datetime) -> None:
+    if isinstance(event, OrderReturned):
+        units = [(str(each.sku), each.worth.amount) for each in event.units]
+        it.orders[event.order_id].returns.append((event.return_id, units))
+    if isinstance(event, PaymentRefunded):
+        order = it.orders[event.order_id]
+        if order.payment == event.payment_id:
+            before = given(order)
+            order.refunds.append((event.refund_id.partition(".")[0], event.amount.amount))
+            it.shares.append((at, order.placed, before, given(order)))
+
+
+def given(order: Order) -> Given:
+    """A return's refund counts for its goods, as far as they are worth it; lines of one SKU have their turn."""
+    by_sku: dict[str, int] = defaultdict(int)
+    for return_id, units in order.returns:
+        worth = sum(each for _, each in units)
+        money = min(worth, sum(amount for name, amount in order.refunds if name == return_id))
+        start = 0
+        for sku, part in units:
+            by_sku[sku] += money * (start + part) // worth - money * start // worth
+            start += part
+    rest = sum(amount for _, amount in order.refunds) - sum(by_sku.values())
+    own = []
+    for line in order.placed.lines:
+        own.append(min(by_sku[line.sku], sold_for(line, order.placed)))
+        by_sku[line.sku] -= own[-1]
+    return Given(own, rest)
+
+
+def sold_for(part: Line | Shipping, order: OrderPlaced) -> int:
+    return part.total.amount if order.prices_include_tax else part.total.amount + part.tax
 
 
 def _learn(it: World, event: object, at: datetime) -> None:

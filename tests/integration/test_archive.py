@@ -7,13 +7,36 @@ from pathlib import Path
 import pytest
 
 from commands.order import orders
-from events.order import OrderPlaced, OrderShipped
-from events.store import Append
-from events.values import OrderId
+from events import Event
+from events.order import (
+    OrderCancelled,
+    OrderCompleted,
+    OrderCredited,
+    OrderPaid,
+    OrderPartlyShipped,
+    OrderPlaced,
+    OrderReturned,
+    OrderShipped,
+    Returned,
+)
+from events.payment import PaymentCaptured, PaymentRefunded, PaymentVoided, RefundFailed
+from events.store import Append, StreamArchived
+from events.values import Money, OrderId, PaymentId, RefundId, ReturnId, Sku, UserId
 from infrastructure.archive.creating import Keeping
 from infrastructure.archive.partitions import Busy, open_workshop
 from tests.integration.archived_book import PART, ArchivedBook, life, open_archived_book
 from tests.integration.book import flaws, tail
+
+SKU, PAYMENT, PAID = Sku("TEA"), PaymentId("pay_1"), Money(500, "EUR")
+ORDER = OrderId("ord_refunded")
+ordered = OrderPlaced(ORDER, UserId("usr_ann"), (), PAID)
+bought = (PaymentCaptured(ORDER, PAYMENT, PAID, "ref"), OrderPaid(ORDER, PAYMENT, PAID))
+sent_a_part, sent, complete = OrderPartlyShipped(ORDER, ()), OrderShipped(ORDER), OrderCompleted(ORDER)
+came_back = OrderReturned(ORDER, ReturnId("ret_1"), (Returned(SKU, 1, True, "main", PAID),), "why")
+refunded = PaymentRefunded(ORDER, PAYMENT, Money(100, "EUR"), "ref", "why")
+refund_failed = RefundFailed(ORDER, PAYMENT, RefundId("ref_1"), "no")
+credited = OrderCredited(ORDER, "CN-2026-000001", Money(100, "EUR"))
+voided, called_off = PaymentVoided(ORDER, PAYMENT), OrderCancelled(ORDER, "why")
 
 
 @pytest.fixture
@@ -68,6 +91,37 @@ async def test_what_stays_is_what_goes_on_and_the_last_word_of_what_has_ended(bo
         "CartOpened": 1,
         "CartLineAdded": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("facts", "has_ended"),
+    [
+        ((voided,), False),
+        ((*bought, refunded), False),
+        ((*bought, refunded, credited), False),
+        ((*bought, sent_a_part, came_back), False),
+        ((*bought, sent, came_back), False),
+        ((*bought, sent, complete, refund_failed), False),
+        ((*bought, sent, complete), True),
+        ((*bought, sent, complete, came_back, refunded, credited), True),
+        ((voided, called_off), True),
+        ((called_off, voided), True),
+    ],
+    ids=lambda value: "-".join(type(each).__name__ for each in value) if isinstance(value, tuple) else "",
+)
+async def test_an_order_goes_out_when_nothing_is_left_to_do(
+    book: ArchivedBook, facts: tuple[Event, ...], has_ended: bool
+) -> None:
+    """One that was refunded in part, or had a payment voided, may be yet to be sent."""
+    await book.store.append(Append([ordered, *facts]))
+    await book.live(PART // 8)
+    await book.settle()
+    await book.archive()
+    try:
+        assert len(await book.store.read([orders(ORDER).stream])) == 1 + len(facts)
+        assert not has_ended
+    except StreamArchived:
+        assert has_ended
 
 
 async def test_only_what_everybody_has_passed_goes_out(book: ArchivedBook) -> None:

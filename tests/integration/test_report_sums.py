@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -10,20 +10,34 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from events.order import OrderPaid, OrderPlaced, OrderReturned, Returned
+from events.payment import PaymentRefunded
 from events.store import Append, Recorded
+from events.values import ProductId, RefundId
 from projections import PROJECTIONS
 from queries.reports import carts, customers, inventory, sales
 from queries.reports.question import PERIODS, Period, Question, Report
 from queries.reports.summary import Summary, summary
 from queries.rows import Money, Window
 from tests.integration import naive_reports as naive
-from tests.integration.naive_world import World, world
+from tests.integration.naive_world import Given, World, sold_for, world
 from tests.integration.tally import Engine, open_engine
 from tests.integration.told_history import OPENED, history
+from tests.unit import pasts
 
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 SOME_WEEKS = (OPENED + timedelta(days=17, hours=5), OPENED + timedelta(days=61, hours=9))
-READ = {"cart", "cart_entry", "catalog_entry", "money_entry", "price_entry", "sale", "sale_line", "stock_entry"}
+READ = {
+    "cart",
+    "cart_entry",
+    "catalog_entry",
+    "money_entry",
+    "price_entry",
+    "return_line",
+    "sale",
+    "sale_line",
+    "stock_entry",
+}
 LATER_SEED = 99
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,12 +114,37 @@ async def test_of_a_refund_no_cent_of_the_goods_is_lost(told: Told) -> None:
     """What is not shared out among the lines is the part of the postage, less than a cent off for each refund."""
     question = Question(told.facts[-1].position, *EVER, "USD")
     shared = sum(row.refunded.amount for row in await told.rows(sales.sales["product"], question))
-    parts = [
-        Fraction((after - before) * sum(naive.paid_for(line, placed) for line in placed.lines), placed.total.amount)
-        for _, placed, before, after in world(told.facts, question.as_of).shares
-        if placed.total.currency == "USD"
-    ]
+    shares = [each for each in world(told.facts, question.as_of).shares if each[1].total.currency == "USD"]
+    parts = [_exactly(placed, after) - _exactly(placed, before) for _, placed, before, after in shares]
+    assert any(sum(after.own) for *_, after in shares)
     assert any(part.denominator > 1 for part in parts) and abs(shared - sum(parts)) < len(parts)
+
+
+async def test_money_for_what_came_back_is_given_back_by_these_goods(own_database_url: str) -> None:
+    """The worked example of docs/reports.md."""
+    small, large = pasts.LINES
+    goods = replace(small, product_id=ProductId("prd_small")), replace(large, product_id=ProductId("prd_large"))
+    order = OrderPlaced(pasts.ORDER, pasts.ANN, goods, pasts.TOTAL)
+    back = OrderReturned(pasts.ORDER, pasts.RETURN, (Returned(pasts.SMALL, 1, True, "main", pasts.eur(700)),), "broken")
+    shares = []
+    async with open_engine(own_database_url, ()) as engine:
+        told = Told(engine, [])
+        await engine.store.append(
+            Append([order, pasts.captured, OrderPaid(pasts.ORDER, pasts.PAYMENT, pasts.TOTAL), back])
+        )
+        for name, amount_minor in ((pasts.RETURN, 700), ("ref_1", 1_000), ("ref_2", 600)):
+            money = PaymentRefunded(pasts.ORDER, pasts.PAYMENT, pasts.eur(amount_minor), "r", "why", RefundId(name))
+            question = Question((await engine.store.append(Append([money]))).position, *EVER, "EUR")
+            await engine.projector(*(each for each in PROJECTIONS if each.name in READ)).catch_up()
+            rows = await told.rows(sales.sales["product"], question)
+            given = {str(row.group_id): row.refunded.amount for row in rows}
+            shares.append((given["prd_small"], given["prd_large"]))
+    assert shares == [(700, 0), (1_137, 563), (1_400, 900)]
+
+
+def _exactly(placed: OrderPlaced, given: Given) -> Fraction:
+    own, goods = sum(given.own), sum(sold_for(line, placed) for line in placed.lines)
+    return own + (Fraction(given.rest * (goods - own), left) if (left := placed.total.amount - own) else Fraction(0))
 
 
 async def test_the_summary_adds_up_to_the_periods_and_what_came_less_what_went_is_what_is_left(told: Told) -> None:
@@ -121,7 +160,7 @@ async def test_the_summary_adds_up_to_the_periods_and_what_came_less_what_went_i
         assert whole.placed_orders == sum(question.since <= order.placed_at < question.until for order in placed)
         paid = [order for order in placed if order.paid_at and question.since <= order.paid_at < question.until]
         sent = [(order.placed.shipping, order.placed) for order in paid]
-        assert whole.shipping.amount == sum(naive.paid_for(shipping, order) for shipping, order in sent if shipping)
+        assert whole.shipping.amount == sum(sold_for(shipping, order) for shipping, order in sent if shipping)
         begun = list(naive.funnel(known, question, None))
         carts_begun, checkouts, _, _, without = begun[0][1:] if begun else (0, 0, 0, 0, 0)
         assert (whole.carts, whole.conversion) == (

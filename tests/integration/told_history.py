@@ -19,7 +19,7 @@ from events.cart import (
     MergedLine,
 )
 from events.category import CategoryCreated, CategoryMoved
-from events.order import OrderPaid, OrderPlaced, OrderShipped, Shipping
+from events.order import OrderPaid, OrderPlaced, OrderReturned, OrderShipped, Returned, Shipping
 from events.payment import PaymentCaptured, PaymentRefunded
 from events.product import PriceChanged, ProductCreated, ProductSlugChanged, VariantAdded
 from events.stock import (
@@ -34,7 +34,19 @@ from events.stock import (
     StockSent,
     StockWrittenOff,
 )
-from events.values import CartId, CategoryId, Line, Money, OrderId, PaymentId, ProductId, Sku, UserId
+from events.values import (
+    CartId,
+    CategoryId,
+    Line,
+    Money,
+    OrderId,
+    PaymentId,
+    ProductId,
+    RefundId,
+    ReturnId,
+    Sku,
+    UserId,
+)
 
 Told = tuple[datetime, tuple[Event, ...]]
 """What happened in one moment."""
@@ -129,13 +141,13 @@ def _order(chance: random.Random, number: int, cart: CartId | None) -> Happening
     order, payment = OrderId(f"ord_{number}"), PaymentId(f"pay_{number}")
     customer = UserId(f"usr_{cart.removeprefix('cart_') if cart else chance.choice(CUSTOMERS)}")
     currency = chance.choice(["USD", "USD", "USD", "EUR"])
-    lines = tuple(_line(chance, currency) for _ in range(chance.randint(1, 4)))
+    lines = [_line(chance, currency) for _ in range(chance.randint(1, 4))]
     postage = Money(chance.choice([0, 499]), currency)
     shipping = Shipping("post", "By post", postage, postage, tax=postage.amount // 5) if postage.amount else None
     included = chance.random() < 0.5
     parts: list[Line | Shipping] = [*lines, shipping] if shipping else [*lines]
     total = Money(sum(part.total.amount + (0 if included else part.tax) for part in parts), currency)
-    bought = OrderPlaced(order, customer, lines, total, cart, shipping=shipping, prices_include_tax=included)
+    bought = OrderPlaced(order, customer, tuple(lines), total, cart, shipping=shipping, prices_include_tax=included)
     placed: tuple[Event, ...] = (bought,)
     placed += tuple(StockReserved(line.sku, order, line.quantity) for line in lines)
     yield (*placed, CartCheckedOut(cart, order)) if cart else placed, 0
@@ -161,7 +173,18 @@ def _order(chance: random.Random, number: int, cart: CartId | None) -> Happening
     while way > 0.8 and left.amount and chance.random() < 0.7:
         back = chance.choice([left, Money(chance.randint(1, left.amount), currency)])
         left -= back
-        yield (PaymentRefunded(order, payment, back, "ref", "returned"),), chance.randrange(500)
+        if chance.random() < 0.5 and lines:  # goods come back for it: with a part of their money, all, or more
+            *lines, line = lines
+            name = f"ret_{number}_{len(lines)}"
+            worth = line.total.amount + (0 if included else line.tax)
+            halves = [Returned(line.sku, 1, True, "main", Money(n, currency)) for n in (worth // 2, worth - worth // 2)]
+            first, second = Money(back.amount // 3, currency), Money(back.amount - back.amount // 3, currency)
+            yield (OrderReturned(order, ReturnId(name), tuple(halves), "too big"),), chance.randrange(50)
+            named = [(RefundId(name), first), (RefundId(f"{name}.1"), second)]
+            refunds = [PaymentRefunded(order, payment, part, "ref", "returned", id_) for id_, part in named]
+            yield tuple(each for each in refunds if each.amount.amount), chance.randrange(500)
+        else:
+            yield (PaymentRefunded(order, payment, back, "ref", "sorry"),), chance.randrange(500)
     if way > 0.95:  # paid twice: what the second payment brought goes back, and is no refund of the goods
         twice = PaymentId(f"pay_{number}_again")
         yield (PaymentCaptured(order, twice, total, "ref"), PaymentRefunded(order, twice, total, "ref", "twice")), 1

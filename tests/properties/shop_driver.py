@@ -1,10 +1,13 @@
 """A small shop on a real database with two handlers, as two processes have them, and what drives them one by one."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import product
+from itertools import chain, product
+from typing import Any
 from uuid import uuid4
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
@@ -14,6 +17,7 @@ from commands.cart import carts, own_cart
 from commands.category import CreateCategory
 from commands.checkout import PlaceOrder, wanted
 from commands.coupon import CreateCoupon, coupon_uses, coupons
+from commands.decider import Ref
 from commands.handler import Handler, Once
 from commands.location import OpenLocation
 from commands.offer import offer
@@ -26,10 +30,14 @@ from commands.stock import ReceiveStock, Stock, stocks
 from commands.tax import RemoveTaxes, SetTaxes
 from commands.variant import AddVariant
 from commands.wishlist import wishlists
+from events import Event
 from events.coupon import CouponKind, CouponTerms
 from events.shipping import ShippingMethod
+from events.store import EventStore
 from events.tax import TaxRate
 from events.values import Address, CartId, CategoryId, Money, OrderId, ProductId, Sku, UserId
+from tests.properties.money_model import Purse, Refusal
+from tests.properties.shop_laws import broken_laws
 from tests.properties.shop_model import (
     COUPON_EACH,
     COUPON_LIMIT,
@@ -40,10 +48,10 @@ from tests.properties.shop_model import (
     PLACES,
     PRICES,
     VAT,
-    Refusal,
     ShopModel,
 )
 
+PEOPLE = ("ann", "bob", "guest")
 MUCH_LATER = datetime(2100, 1, 1, tzinfo=UTC)
 HOME = Address("Ann", "Street 1", "Berlin", "10115", "DE")
 
@@ -68,6 +76,7 @@ class Floor:
 
     runner: asyncio.Runner
     handlers: list[Handler]
+    store: EventStore
 
 
 class ShopDriver(RuleBasedStateMachine):
@@ -81,6 +90,8 @@ class ShopDriver(RuleBasedStateMachine):
         self.model = ShopModel()
         self.run = uuid4().hex[:12]
         self.done: list[tuple[Command, Once]] = []
+        self.facts: list[Event] = []
+        self.position = self.runner.run(self.floor.store.head())
 
     @initialize()
     def open(self) -> None:
@@ -103,31 +114,58 @@ class ShopDriver(RuleBasedStateMachine):
             self.ask(ReceiveStock(self.sku(article), 8), self.model.receive(article, 8), 1)
 
     @invariant()
-    def shop_is_as_the_model_says(self) -> None:
-        self.runner.run(self._compare())
+    def no_law_is_broken(self) -> None:
+        self.read_on()
+        assert broken_laws(self.facts) == []
 
-    async def _compare(self) -> None:
-        read, model = self.handlers[0].read, self.model
+    def read_on(self) -> None:
+        """What has happened since."""
+        self.runner.run(self._read_on())
+
+    async def _read_on(self) -> None:
+        while page := await self.floor.store.read_all(self.position, limit=1_000):
+            self.facts += [fact.event for fact in page]
+            self.position = page[-1].position
+
+    @invariant()
+    def shop_is_as_the_model_says(self) -> None:
+        """Everything is read at once, since this is done at every step."""
+        known = self.runner.run(self.handlers[0].ask(lambda read: read.all(self.refs())))
+        states = dict(zip([ref.stream for ref in self.refs()], known, strict=True))
+        self.compare(lambda ref: states[ref.stream])
+
+    def refs(self) -> list[Ref[Any]]:
+        shelves = [stocks(self.sku(article), place) for article, place in product(PRICES, PLACES)]
+        customers = [self.customer(who) for who in PEOPLE]
+        theirs: list[tuple[Ref[Any], ...]] = [
+            (coupon_uses(self.run, each), carts(own_cart(each)), wishlists(each)) for each in customers
+        ]
+        return [*shelves, coupons(self.run), *chain.from_iterable(theirs), *map(orders, self.model.orders)]
+
+    def compare(self, read: Callable[[Ref[Any]], Any]) -> None:
+        model = self.model
         for article, place in product(PRICES, PLACES):
             shelf = article, place
             signal = model.thresholds.get(shelf), model.is_low(*shelf)
-            stock = Stock(model.on_hand[shelf], model.reserved[shelf], *signal)
-            assert await read(stocks(self.sku(article), place)) == stock
-        assert (await read(coupons(self.run))).redeemed == model.redeemed()
-        for who in ("ann", "bob", "guest"):
-            assert len((await read(coupon_uses(self.run, self.customer(who)))).orders) == model.redeemed(who)
-            assert (await read(carts(self.cart(who)))).coupon == (self.run if who in model.with_coupon else None)
+            assert read(stocks(self.sku(article), place)) == Stock(model.on_hand[shelf], model.reserved[shelf], *signal)
+        assert read(coupons(self.run)).redeemed == model.redeemed()
+        for who in PEOPLE:
+            cart = read(carts(self.cart(who)))
+            assert len(read(coupon_uses(self.run, self.customer(who))).orders) == model.redeemed(who)
+            assert cart.coupon == (self.run if who in model.with_coupon else None)
             wishes = {self.sku(article) for article in model.wishes.get(who, ())}
-            assert (await read(wishlists(self.customer(who)))).skus == wishes
-            lines = (await read(carts(self.cart(who)))).lines
-            assert {sku: line.quantity for sku, line in lines.items()} == {
+            assert read(wishlists(self.customer(who))).skus == wishes
+            assert {sku: line.quantity for sku, line in cart.lines.items()} == {
                 self.sku(article): units for article, units in model.carts.get(who, {}).items()
             }
         for order_id, expected in model.orders.items():
-            order = await read(orders(order_id))
-            assert (order.status, order.payment) == (expected.status, expected.payment)
+            order, money = read(orders(order_id)), expected.money
+            assert (order.status, order.payment, order.held) == (expected.status, money.state, money.held)
+            for payment, tried in zip(order.payments.values(), money.tries.values(), strict=True):
+                assert (payment.voiding, payment.held) == (tried.voiding, tried.captured - tried.refunded)
+                assert Counter(payment.refunding.values()) == tried.refunding
             assert order.quantities == {self.sku(article): units for article, units in expected.lines.items()}
-            assert order.total == eur(expected.total)
+            assert order.total == eur(money.total)
 
     def ask(self, command: Command, expected: Refusal, where: int, *along: Command) -> None:
         once = Once(self.new_id(), b"request", lambda done: b"done")
@@ -168,12 +206,18 @@ class ShopDriver(RuleBasedStateMachine):
             return CancelOrder(OrderId(order_id), "why")
         return ShipOrder(OrderId(order_id)) if kind == "ship" else CompleteOrder(OrderId(order_id))
 
+    def purse(self, order_id: str) -> Purse:
+        return self.model.orders[order_id].money
+
     def order(self, which: int) -> OrderId:
         """The newest orders are asked for most."""
         return OrderId(list(self.model.orders)[-1 - which % len(self.model.orders)])
 
     def sku(self, article: str) -> Sku:
         return Sku(f"{self.run}-{article}")
+
+    def article(self, sku: Sku) -> str:
+        return sku.removeprefix(f"{self.run}-")
 
     def cart(self, who: str) -> CartId:
         return own_cart(self.customer(who))

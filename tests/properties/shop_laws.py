@@ -2,21 +2,28 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import reduce
 
 from commands.order import Order, orders
-from events import Event
-from events.order import OrderEvent, OrderPlaced, OrderReturned
+from events import Event, stream_of
+from events.order import OrderEvent, OrderPaid, OrderPlaced, OrderReturned
 from events.paper import CreditNoteIssued, InvoiceIssued
 from events.payment import PaymentCaptured, PaymentRefunded
 from events.stock import StockAdjusted, StockCommitted, StockEvent, StockReceived, StockReturned, StockWrittenOff
+from events.store import Bare
+from projections.money_entry import money_entry
+from projections.order_summary import OrderSummaryRow, order_summary
+from projections.sale import sold_for
 from projections.stock_level import moved
+
+AT = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def broken_laws(facts: Iterable[Event]) -> list[str]:
     """Each law that does not hold, with its figures; none, ever."""
     known = list(facts)
-    return [*_goods(known), *_parcels(known), *_papers(known)]
+    return [*_goods(known), *_parcels(known), *_papers(known), *_revenue(known), *_invoices(known)]
 
 
 def _goods(facts: list[Event]) -> Iterator[str]:
@@ -84,6 +91,51 @@ def _papers(facts: list[Event]) -> Iterator[str]:
             yield f"{each} costs {cost}, and its invoice says {invoice}"
         if invoice - credited[each] != min(held[each], invoice):
             yield f"{each}: invoice {invoice}, credit {credited[each]}, money {held[each]}"
+
+
+def _revenue(facts: list[Event]) -> Iterator[str]:
+    """Captured - refunded = revenue, of each order, whoever is asked: the rules, the order's page and the till."""
+    known, rows = _orders(facts), Counter[str]()
+    lives: dict[str, OrderSummaryRow | None] = {}
+    for n, fact in enumerate(facts, 1):
+        if isinstance(fact, OrderEvent) and fact.order_id in known:
+            lives[fact.order_id] = order_summary.evolve(
+                lives.get(fact.order_id), Bare(fact, stream_of(fact), n, n, AT), ()
+            )
+        if isinstance(fact, PaymentCaptured | PaymentRefunded):
+            row = money_entry.evolve(None, Bare(fact, stream_of(fact), n, n, AT), ())
+            assert row is not None
+            rows[row.order_id] += row.captured_minor - row.refunded_minor
+    for each, order in known.items():
+        if (life := lives[each]) is None:
+            continue
+        page = life.captured_minor - life.refunded_minor
+        if not 0 <= order.held == page == rows[each]:
+            yield f"{each}: the rules hold {order.held}, the page says {page}, the till {rows[each]}"
+        going_back = sum(sum(way.refunding.values()) for way in order.payments.values())
+        if going_back != (shown := sum(way.refunding_minor for way in life.payments)):
+            yield f"{each}: {going_back} are on their way back, and {shown} are shown"
+        if (order.status, order.payment) != (life.status, life.payment):
+            yield f"{each} is {order.status} and {order.payment}, and shown as {life.status} and {life.payment}"
+
+
+def _invoices(facts: list[Event]) -> Iterator[str]:
+    """Whoever has paid has an invoice, nobody else has one, and it is the sum of what was ordered."""
+    known = _orders(facts)
+    placed = {fact.order_id: fact for fact in facts if isinstance(fact, OrderPlaced)}
+    paid = {fact.order_id for fact in facts if isinstance(fact, OrderPaid)}
+    invoices = {fact.order_id: fact for fact in facts if isinstance(fact, InvoiceIssued) and fact.order_id in known}
+    if paid != set(invoices):
+        yield f"paid and without an invoice, or the other way round: {paid ^ set(invoices)}"
+    for each, invoice in invoices.items():
+        order = placed[each]
+        cost = sum(sold_for(line, order) for line in order.lines)
+        cost += sold_for(order.shipping, order) if order.shipping else 0
+        if (invoice.total.amount, invoice.number) != (cost, known[each].invoice):
+            yield f"{each}: what was ordered costs {cost}; {invoice.number} says {invoice.total.amount}"
+        captured = sum(f.amount.amount for f in facts if isinstance(f, PaymentCaptured) and f.order_id == each)
+        if captured < cost:
+            yield f"{each} is paid with {captured} of {cost}"
 
 
 def _orders(facts: list[Event]) -> dict[str, Order]:

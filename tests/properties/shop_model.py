@@ -11,13 +11,10 @@ from commands.rejections import (
     InvalidTransition,
     NotFound,
     OutOfStock,
-    PaymentUnderWay,
-    Rejected,
     StockWouldGoNegative,
     TooManyUnits,
 )
-
-Refusal = type[Rejected] | None
+from tests.properties.money_model import Purse, Refusal
 
 PLACES = ("main", "attic")
 """In the order in which orders take from them."""
@@ -36,14 +33,25 @@ class ModelOrder:
     lines: Counter[str]
     unsent: Counter[Shelf]
     """From which shelves it was taken; what has been sent is not among it any more."""
-    total: int = 0
+    worth: dict[str, int]
+    """What all units of a SKU cost together, in cents."""
+    money: Purse
     redeemed_by: str = ""
     """Whose coupon it is; "" for none, and for one that was given back."""
-    status: str = "PENDING"
-    payment: str = "NONE"
+    life: str = "PENDING"
+    """All that can be said but PAID: that the money says."""
     out: Counter[str] = field(default_factory=Counter)
     """Sent, and not come back."""
+    back: Counter[str] = field(default_factory=Counter)
     is_begun: bool = False
+
+    def worth_of(self, sku: str, units: int) -> int:
+        """What so many of them were sold for, in cents."""
+        return floor(Fraction(self.worth[sku] * units, self.lines[sku]))
+
+    @property
+    def status(self) -> str:
+        return "PAID" if self.life == "PENDING" and not self.money.is_pending else self.life
 
 
 @dataclass
@@ -71,9 +79,9 @@ class ShopModel:
         threshold = self.thresholds.get((sku, place))
         return threshold is not None and self.available_at(sku, place) <= threshold
 
-    def some_order(self, **like: str) -> str:
+    def some_order(self, status: str) -> str:
         """The newest order in this state; "" if there is none."""
-        return next((id_ for id_ in reversed(self.orders) if like.items() <= vars(self.orders[id_]).items()), "")
+        return next((id_ for id_ in reversed(self.orders) if self.orders[id_].status == status), "")
 
     def receive(self, sku: str, units: int, place: str = "main") -> Refusal:
         self.on_hand[sku, place] += units
@@ -149,14 +157,14 @@ class ShopModel:
                 taken[sku, place] = min(units, self.available_at(sku, place))
                 units -= taken[sku, place]
         self.reserved += taken
-        self.orders[order_id] = ModelOrder(
-            self.carts.pop(customer), taken, self.cost(wanted, coupon), customer if coupon else ""
-        )
+        worth, parcel = self.cost(wanted, coupon)
+        money = Purse(sum(worth.values()) + parcel)
+        self.orders[order_id] = ModelOrder(self.carts.pop(customer), taken, worth, money, customer if coupon else "")
         self.with_coupon.discard(customer)
         return None
 
-    def cost(self, wanted: Counter[str], coupon: bool) -> int:
-        """Of these goods with their parcel, in cents."""
+    def cost(self, wanted: Counter[str], coupon: bool) -> tuple[dict[str, int], int]:
+        """What is to be paid for the goods of each SKU, and for their parcel, in cents."""
         lines = [PRICES[sku] * units for sku, units in wanted.items()]
         off = round(sum(lines) * COUPON_OFF) if coupon else 0
         exact = [Fraction(off * line, sum(lines)) for line in lines]
@@ -166,30 +174,8 @@ class ShopModel:
             cents[furthest] += 1
         parts = [line - less for line, less in zip(lines, cents, strict=True)]
         parts.append(PARCEL if sum(parts) < FREE_FROM else 0)
-        return sum(parts) + (sum(round(part * VAT) for part in parts) if self.tax == "on" else 0)
-
-    def pay(self, order_id: str) -> Refusal:
-        order = self.orders[order_id]
-        if order.status != "PENDING":
-            return InvalidTransition
-        if order.payment == "REQUESTED":
-            return PaymentUnderWay
-        order.payment = "REQUESTED"
-        return None
-
-    def hear_from_gateway(self, order_id: str, *, captured: bool) -> Refusal:
-        order = self.orders[order_id]
-        if order.payment == "REQUESTED":
-            order.payment = "CAPTURED" if captured else "DECLINED"
-            if captured and order.status == "PENDING":
-                order.status = "PAID"
-        return None
-
-    def refund(self, order_id: str) -> Refusal:
-        order = self.orders[order_id]
-        if order.payment == "CAPTURED":
-            order.payment = "REFUNDED"
-        return None
+        *goods, parcel = [part + (round(part * VAT) if self.tax == "on" else 0) for part in parts]
+        return dict(zip(wanted, goods, strict=True)), parcel
 
     def ship(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
@@ -216,30 +202,41 @@ class ShopModel:
         self.reserved -= parcel
         order.unsent, order.is_begun = order.unsent - parcel, True
         if not order.unsent:
-            order.status = "SHIPPED"
+            order.life = "SHIPPED"
 
-    def take_back(self, order_id: str, sku: str, units: int, place: str, *, restock: bool) -> Refusal:
+    def take_back(
+        self, order_id: str, sku: str, units: int, place: str, *, restock: bool, refund: bool = False
+    ) -> Refusal:
+        """With `refund`, so much of what was paid for them goes back as is still there."""
         order = self.orders[order_id]
         if not order.is_begun:
             return InvalidTransition
         if units > order.out[sku]:
             return TooManyUnits
+        before = order.worth_of(sku, order.back[sku])
         order.out[sku] -= units
+        order.back[sku] += units
+        if refund and (due := min(order.money.refundable, order.worth_of(sku, order.back[sku]) - before)):
+            order.money.give_back(due)
         self.on_hand[sku, place] += units * restock
         return None
 
     def complete(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
         if order.status == "SHIPPED":
-            order.status = "COMPLETED"
+            order.life = "COMPLETED"
         return None if order.status == "COMPLETED" else InvalidTransition
 
     def cancel(self, order_id: str) -> Refusal:
         order = self.orders[order_id]
         if order.status in ("PENDING", "PAID") and not order.is_begun:
-            order.status, order.redeemed_by = "CANCELLED", ""
+            order.life, order.redeemed_by = "CANCELLED", ""
+            order.money.is_pending = False
             self.reserved -= order.unsent
         return None if order.status == "CANCELLED" else InvalidTransition
+
+    def lapse(self, order_id: str, *, late: bool) -> Refusal:
+        return self.cancel(order_id) if late and self.orders[order_id].status == "PENDING" else None
 
 
 def goods_of(wanted: Counter[str]) -> int:

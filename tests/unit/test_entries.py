@@ -8,7 +8,7 @@ import pytest
 from events import Event
 from events.cart import CartCleared, CartClosed, CartLineAdded, CartLineChanged, CartLineRemoved, CartMerged, MergedLine
 from events.category import CategoryCreated, CategoryMoved
-from events.order import OrderPlaced, Shipping
+from events.order import OrderPlaced, OrderReturned, Returned, Shipping
 from events.payment import PaymentRefunded
 from events.product import PriceChanged, ProductSlugChanged
 from events.stock import (
@@ -29,6 +29,7 @@ from projections.catalog_entry import catalog_entry
 from projections.money_entry import MoneyEntryRow, money_entry
 from projections.price_entry import PriceEntryRow, price_entry
 from projections.projection import Projection
+from projections.return_line import ReturnLineRow, return_line
 from projections.sale import SaleRow, sale
 from projections.sale_line import SaleLineRow, sale_line
 from projections.stock_entry import StockEntryRow, stock_entry
@@ -74,8 +75,16 @@ def test_money_comes_and_goes_back_in_entries_of_their_own() -> None:
     refunded = PaymentRefunded(ORDER, PAYMENT, eur(300), "ref_2", "too late")
     assert entries(money_entry, *pasts.placed, pasts.captured, refunded, refunded) == [
         MoneyEntryRow(5, ORDER, PAYMENT, "EUR", TOTAL.amount, 0, minute(5)),
-        MoneyEntryRow(6, ORDER, PAYMENT, "EUR", 0, 300, minute(6)),
-        MoneyEntryRow(7, ORDER, PAYMENT, "EUR", 0, 300, minute(7)),
+        MoneyEntryRow(6, ORDER, PAYMENT, "EUR", 0, 300, minute(6), ""),
+        MoneyEntryRow(7, ORDER, PAYMENT, "EUR", 0, 300, minute(7), ""),
+    ]
+
+
+def test_every_line_of_a_return_knows_which_part_of_its_worth_is_its_own() -> None:
+    units = (Returned(SMALL, 1, True, "main", eur(700)), Returned(LARGE, 1, False, "main", eur(900)))
+    assert entries(return_line, OrderReturned(ORDER, pasts.RETURN, units, "why")) == [
+        ReturnLineRow(1, 1, ORDER, pasts.RETURN, SMALL, 700, 0, 1_600),
+        ReturnLineRow(1, 2, ORDER, pasts.RETURN, LARGE, 900, 700, 1_600),
     ]
 
 
@@ -151,7 +160,8 @@ def test_names_and_places_are_told_from_when_on() -> None:
 @pytest.mark.parametrize("projection", [each for each in PROJECTIONS if each.journal], ids=lambda each: each.name)
 def test_entries_stand_under_their_positions_and_are_never_changed(projection: Projection[Any]) -> None:
     assert projection.key[0] == "position"
-    story = [*pasts.stocked, *pasts.filled_cart, *pasts.placed, *pasts.paid]
+    came_back = OrderReturned(ORDER, pasts.RETURN, (Returned(SMALL, 1, True, "main", eur(700)),), "why")
+    story = [*pasts.stocked, *pasts.filled_cart, *pasts.placed, *pasts.paid, came_back]
     before = rows(projection, *story)
     assert before
     after = rows(projection, *story, *story)

@@ -34,7 +34,7 @@ def test_a_stream_that_begins_anew_does_not_know_what_was(kind: type, before: Ca
 def test_last_words_are_facts_of_their_streams() -> None:
     assert set(LAST_WORDS) <= set(EVENT_TYPES.values())
     for kind in STREAM_KINDS:
-        assert {*kind.ends, *kind.begins_anew} <= set(kind.events)
+        assert {*kind.ends, *kind.echoes, *kind.begins_anew} <= set(kind.events)
         # What may still be asked of a stream, it must be able to answer: only orders come to an end.
         assert not kind.ends or kind.category == "order"
 

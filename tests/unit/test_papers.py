@@ -11,6 +11,7 @@ from commands.settlement import RecordCapture, RecordRefund
 from events import Event
 from events.order import OrderCredited, OrderInvoiced, OrderPlaced
 from events.paper import CreditNoteIssued, InvoiceIssued, PaperHandedOut, Seller
+from events.payment import PaymentCaptured, PaymentRefunded
 from events.values import OrderId, PaymentId, RefundId
 from tests.unit.pasts import (
     ANN,
@@ -66,6 +67,18 @@ def given_paid(shop: Shop, order_id: OrderId, payment_id: PaymentId) -> Shop:
     shop.add(OrderPlaced(order_id, ANN, LINES, TOTAL))
     shop.when(PayOrder(order_id, payment_id, "tok"), RecordCapture(order_id, payment_id, TOTAL, "ref"))
     return shop
+
+
+def test_what_went_back_before_there_was_an_invoice_gets_no_credit_note() -> None:
+    """It was paid once more since: the invoice is what the order costs, and all of that is held."""
+    part = PaymentCaptured(ORDER, PAYMENT, eur(2000), "a"), PaymentRefunded(ORDER, PAYMENT, eur(500), "r", "why")
+    shop = given(*placed, requested, *part)
+    shop.when(PayOrder(ORDER, SECOND_PAYMENT, "tok"))
+    facts = shop.when(RecordCapture(ORDER, SECOND_PAYMENT, eur(800), "b"), ISSUE)
+    assert numbers(facts) == [FIRST]
+    assert numbers(shop.when(RecordRefund(ORDER, SECOND_PAYMENT, "r", "why", RefundId("ref_2"), eur(100)), ISSUE)) == [
+        "CN-2026-000001"
+    ]
 
 
 def test_a_refund_gets_a_credit_note_that_names_the_invoice() -> None:

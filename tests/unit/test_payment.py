@@ -254,6 +254,29 @@ def test_what_was_taken_short_can_be_paid_up() -> None:
     assert OrderPaid(ORDER, SECOND_PAYMENT, TOTAL) in shop.when(RecordCapture(ORDER, SECOND_PAYMENT, eur(300), "ref_2"))
 
 
+def test_what_is_on_its_way_back_is_asked_for_again() -> None:
+    """Else the order would stay open though its shopper has paid all there was to pay."""
+    first, back = PaymentCaptured(ORDER, PAYMENT, eur(2000), "a"), RefundRequested(ORDER, PAYMENT, BACK, eur(500), "w")
+    shop = given(*placed, requested, first, back)
+    assert shop.when(PayOrder(ORDER, SECOND_PAYMENT, "tok")) == [
+        PaymentRequested(ORDER, SECOND_PAYMENT, eur(800), "tok")
+    ]
+    shop.when(RecordCapture(ORDER, SECOND_PAYMENT, eur(800), "b"))
+    assert state(shop) == (Status.PAID, PaymentState.CAPTURED)
+
+
+def test_what_is_still_set_aside_when_the_order_is_paid_is_let_go() -> None:
+    """A refund failed meanwhile, so a part of the second payment is enough."""
+    first, second = PaymentCaptured(ORDER, PAYMENT, eur(2000), "a"), CaptureId("cap_2")
+    set_aside = PaymentRequested(ORDER, SECOND_PAYMENT, eur(800), "tok", capture=False)
+    authorization = PaymentAuthorized(ORDER, SECOND_PAYMENT, eur(800), "b", LATER)
+    shop = given(*placed, requested, first, set_aside, authorization)
+    shop.when(CapturePayment(ORDER, second, eur(300)))
+    facts = shop.when(RecordCapture(ORDER, SECOND_PAYMENT, eur(300), "b", second))
+    assert [type(fact) for fact in facts] == [PaymentCaptured, OrderPaid, PaymentVoidRequested]
+    assert facts[-1].payment_id == SECOND_PAYMENT  # type: ignore[union-attr]
+
+
 def test_an_order_that_costs_nothing_is_paid_without_a_gateway() -> None:
     free = OrderPlaced(ORDER, ANN, LINES, eur(0))
     assert given(free).when(PayOrder(ORDER, PAYMENT, "tok")) == [OrderPaid(ORDER, PAYMENT, eur(0))]
