@@ -2,6 +2,7 @@
 
 import base64
 import json
+import statistics
 import time
 from typing import Any
 
@@ -73,6 +74,27 @@ class Test2BrokenAuthentication:
         for header in ("Basic YTpi", "Bearer", "nonsense"):
             answer = await shop_client.http.get("/v1/me", headers={"Authorization": header})
             assert answer.status_code == 401, header
+
+    async def test_registering_tells_nobody_who_has_an_account(self, shop_client: ShopClient) -> None:
+        """By body, by status, by headers and by time. (By letters, by the book's length, by signing in afterwards:
+        test_registering.py. Signing in and letters: test_recovery.py.)"""
+        known = [(await shop_client.sign_up()).email for _ in range(3)]
+        took: dict[bool, list[float]] = {True: [], False: []}
+        shown = set()
+        for n in range(9):
+            for exists in (True, False):
+                email = known[n % 3] if exists else f"{new_id('nobody')}@example.com"
+                began = time.perf_counter()
+                answer = await shop_client.guest().post(
+                    "/v1/auth/register", {"email": email, "password": PASSWORD}, key=""
+                )
+                took[exists].append(time.perf_counter() - began)
+                body = answer.json()
+                assert len(body.pop("user_id")) == len(new_id("usr"))
+                shown.add((answer.status_code, str(body), tuple(sorted(set(answer.headers) - {"request-id"}))))
+        assert len(shown) == 1
+        with_account, without = (statistics.median(took[exists]) for exists in (True, False))
+        assert abs(with_account - without) < 0.5 * without, (with_account, without)
 
     async def test_a_stolen_token_does_not_take_the_account_over(self, shop_client: ShopClient) -> None:
         ann = await shop_client.sign_up()
@@ -197,7 +219,7 @@ class Test8SecurityMisconfiguration:
 
 class Test9ImproperInventoryManagement:
     async def test_every_route_is_in_the_document(self, shop_client: ShopClient) -> None:
-        documented = set(shop_client.app.openapi()["paths"])
+        documented = set((await shop_client.document())["paths"])
         served = {getattr(route, "path", "") for route in shop_client.app.routes}
         assert served - documented <= {
             "/",

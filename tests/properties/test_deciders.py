@@ -53,7 +53,7 @@ from commands.product import (
 )
 from commands.rejections import Rejected
 from commands.returning import Back, ReturnOrder
-from commands.session import EndSession, RecordRefusal, RecordReuse, RecordSignIn
+from commands.session import EndSession, RecordRefusal, RecordRegistration, RecordReuse, RecordSignIn
 from commands.settlement import (
     RecordActionRequired,
     RecordAuthorization,
@@ -237,6 +237,7 @@ REST: list[Command] = [
     *(RecordReuse(id_, ANN) for id_ in ("ses_1", "ses_2")),
     *(EndSession(id_, ANN, "logged_out") for id_ in ("ses_1", "ses_2")),
     RecordRefusal(ANN),
+    RecordRegistration(ANN),
     ForgetSubject(UserId("usr_bob"), "asked"),
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),
     *(RecordMail(order, mail, "order_paid", "ann@example.org") for order in ORDERS for mail in "ab"),
@@ -252,6 +253,7 @@ SAY_MORE = (
     ReturnOrder,
     RecordPasswordChange,
     RecordRefusal,
+    RecordRegistration,
 )
 NEXT = {
     Status.NEW: {Status.NEW, Status.PENDING},
