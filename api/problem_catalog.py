@@ -25,7 +25,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "idempotency_key_required": ("Idempotency-Key missing", "This command must carry an Idempotency-Key header."),
     "idempotency_key_reused": ("Idempotency-Key reused", "The key belongs to another request. Use a fresh one."),
     "internal_error": ("Internal error", "Our fault. The request id finds it in the logs."),
-    "invalid_credentials": ("Wrong address or password", "Sign in again with the right ones."),
+    "invalid_credentials": ("Wrong address or password", "Sign in with the right ones, once the address is confirmed."),
     "invalid_cursor": ("Not one of our cursors", "Take cursors from `page` as they are, with the same filters."),
     "invalid_mailed_token": ("Not a token of ours", "Ask for another letter."),
     "invalid_refresh_token": ("The session is over", "Sign in again."),

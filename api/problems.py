@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details, made in one place. A client can never cause a 500."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -22,74 +22,6 @@ from infrastructure.database import BAD_INPUT, UNREACHABLE
 
 RETRY_AFTER_S = "1"
 
-<<<<<<< HEAD
-=======
-CATALOG: dict[str, tuple[str, str]] = {
-    "address_required": ("Where does it go?", "Shipping and tax depend on it: send `ship_to`."),
-    "archived": ("In an archive", "`archives` names the files to restore before this can be told."),
-    "amount_refused": ("Not that much there", "`most` is as much as can be captured or refunded."),
-    "attributes_refused": (
-        "Not what the category declares",
-        "`errors` names each attribute and what is wrong with it.",
-    ),
-    "bad_request": ("Bad request", "The request cannot be read."),
-    "cart_empty": ("The cart is empty", "There is nothing to order."),
-    "category_cycle": ("Below itself", "A category cannot be moved to a place below itself."),
-    "conflict": ("Conflict", "The request does not fit the present state."),
-    "country_in_another_zone": ("In another zone", "Take it out of the zone `zone_id` first."),
-    **{f"coupon_{why}": ("The coupon does not count", detail) for why, detail in COUPON_REFUSALS.items()},
-    "coupon_not_applicable": ("The coupon does not count", "`why` says why. Order without it, or with another."),
-    "coupon_terms_refused": ("Not a coupon", "What it is to give does not fit together."),
-    "email_taken": ("Address in use", "There is an account with this e-mail address."),
-    "facts_archived": ("In an archive", "Go on behind the archives, or restore those that `archives` names."),
-    "forbidden": ("Forbidden", "You are signed in, but may not do this."),
-    "idempotency_key_in_flight": ("Under way", "The first request with this Idempotency-Key has not ended yet."),
-    "idempotency_key_required": ("Idempotency-Key missing", "This command must carry an Idempotency-Key header."),
-    "idempotency_key_reused": ("Idempotency-Key reused", "The key belongs to another request. Use a fresh one."),
-    "internal_error": ("Internal error", "Our fault. The request id finds it in the logs."),
-    "invalid_credentials": ("Wrong address or password", "Sign in with the right ones, once the address is confirmed."),
-    "invalid_cursor": ("Not one of our cursors", "Take cursors from `page` as they are, with the same filters."),
-    "invalid_mailed_token": ("Not a token of ours", "Ask for another letter."),
-    "invalid_refresh_token": ("The session is over", "Sign in again."),
-    "invalid_transition": ("Not in this state", "`allowed` lists what can be done instead."),
-    "limit_exceeded": ("Beyond a limit", "The shop keeps no books about numbers this large."),
-    "location_in_use": (
-        "In use",
-        "Only an empty location is closed, and nothing is brought to it meanwhile.",
-    ),
-    "malformed_json": ("Malformed JSON", "The body is not a JSON document in UTF-8."),
-    "method_not_allowed": ("Method not allowed", "This path exists, but not with this method."),
-    "name_taken": ("Name in use", "A SKU or slug belongs to one thing only."),
-    "not_acceptable": ("Not acceptable", "The answer is not to be had in this media type."),
-    "not_for_sale": ("Not for sale", "The product is not active, or has no price in this currency."),
-    "not_found": ("Not found", "It does not exist, or is not yours to see."),
-    "not_sealed": ("Not sealed yet", "A fact gets its seal some seconds after it was recorded. Ask again."),
-    "out_of_stock": ("Out of stock", "`items` says what was asked for and what is left."),
-    "payload_too_large": ("Body too large", "The request body is beyond the limit."),
-    "payment_under_way": ("Being paid", "Wait for the outcome of `payment_id` before you try another way to pay."),
-    "price_changed": ("The price has changed", "Show the shopper the new total and ask again."),
-    "projection_behind": ("Not there yet", "The read side has not reached Min-Position in time. Ask again."),
-    "schedule_overlaps": ("Another schedule runs then", "Cancel `schedule_id`, or choose another time."),
-    "shipping_method_required": ("Choose a way to send it", "`methods` are those there are; a quote has their prices."),
-    "shipping_unavailable": ("Not sent there like that", "`methods` are those there are, if any."),
-    "stock_would_go_negative": ("Not that much there", "An adjustment may not take away what is reserved."),
-    "stream_archived": ("In an archive", "It has ended long ago. `archives` names what to restore to go on with it."),
-    "still_needed": ("Not yet", "`orders` are under way, or must be kept `until` a time. Ask again then."),
-    "too_many_requests": ("Too many requests", "Slow down."),
-    "too_many_units": ("Not that many", "`items` says of each SKU what was asked for and what is possible."),
-    "unacknowledged": ("Outcome unknown", "It may have happened. Repeat it with the same Idempotency-Key to learn."),
-    "unauthorized": ("Sign in first", "This needs a valid access token."),
-    "unavailable": ("Busy", "Nothing has happened. Ask again in a moment."),
-    "unprocessable": ("Cannot be stored", "The request holds something that cannot be written down."),
-    "unsupported_media_type": ("Unsupported media type", "Send application/json."),
-    "validation_failed": ("Invalid input", "`errors` names each field and what is wrong with it."),
-    "version_mismatch": ("Changed meanwhile", "Someone was first: `intervening_events` tells what happened."),
-    "webhook_refused": ("Not from the gateway", "The signature is missing, wrong, or older than five minutes."),
-    "wrong_password": ("Not your password", "For this change, `current_password` must be right."),
-}
-"""Every code that a problem may have, with its title and what to do about it. Served at /problems/{code}."""
-
->>>>>>> 625cf62 (Registering tells nobody who has an account, and where letters go out the address is proved first)
 _STATUS_OF_REJECTION: dict[type[Rejected], int] = {
     NotFound: 404,
     VersionMismatch: 412,
@@ -163,8 +95,8 @@ def answer(
     return Response(to_json(body), status, {**more, **(headers or {})}, "application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Turn everything that can go wrong in an endpoint into a problem."""
+def install(app: FastAPI, turned_away: Callable[[Request], None]) -> None:
+    """Turn everything that can go wrong in an endpoint into a problem. `turned_away` is called for each 403."""
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, problem: Problem) -> Response:

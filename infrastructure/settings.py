@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     database_patience_seconds: Annotated[float, Field(ge=0, le=60)] = 5
     start_patience_seconds: Annotated[float, Field(ge=0, le=3_600)] = 60
     idempotency_key_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    access_trail_days: Annotated[int, Field(ge=30, le=36_500)] = 730
     feed_listeners: Annotated[int, Field(ge=0)] = 10_000
     request_body_limit_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576
     state_cache_streams: Annotated[int, Field(ge=0)] = 50_000
