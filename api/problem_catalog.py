@@ -38,6 +38,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "malformed_json": ("Malformed JSON", "The body is not a JSON document in UTF-8."),
     "method_not_allowed": ("Method not allowed", "This path exists, but not with this method."),
     "name_taken": ("Name in use", "A SKU or slug belongs to one thing only."),
+    "nested_too_deeply": ("Nested too deeply", "Nothing that the shop takes has more than 64 levels."),
     "not_acceptable": ("Not acceptable", "The answer is not to be had in this media type."),
     "not_for_sale": ("Not for sale", "The product is not active, or has no price in this currency."),
     "not_found": ("Not found", "It does not exist, or is not yours to see."),

@@ -88,8 +88,13 @@ def slow_down(wait_s: float) -> Problem:
     return Problem(429, "too_many_requests", f"Ask again in {seconds} seconds.", headers={"Retry-After": str(seconds)})
 
 
+def of_address(email: str) -> str:
+    """What stands for an address where things are counted: Redis is no place for personal data."""
+    return hashlib.sha256(normalized(email).encode(errors="replace")).hexdigest()[:32]
+
+
 def _tries(email: str, address: str) -> tuple[Use, ...]:
-    account = hashlib.sha256(normalized(email).encode(errors="replace")).hexdigest()[:32]
+    account = of_address(email)
     return (WRONG_HERE, f"{account}:{address}"), (WRONG_FOR_ACCOUNT, account), (WRONG_FROM_ADDRESS, address)
 
 

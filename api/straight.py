@@ -20,6 +20,8 @@ from pydantic_core import from_json
 from starlette.routing import Match
 from starlette.types import Scope
 
+from api.depth import check_depth
+
 _NOT_FORESEEN = (
     "cookie_params",
     "websocket_param_name",
@@ -57,7 +59,7 @@ class StraightRoute(APIRoute):
         return calls if get_type_hints(self.endpoint).get("return") is Response else None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        by_the_book, calls = super().get_route_handler(), self._calls
+        by_the_book, calls = self._by_the_book(), self._calls
         if calls is None:
             return by_the_book
 
@@ -75,6 +77,18 @@ class StraightRoute(APIRoute):
             return response
 
         return straight
+
+    def _by_the_book(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        asked = super().get_route_handler()
+        if self.body_field is None:
+            return asked
+
+        async def shallow(request: Request) -> Response:
+            if _is_json(request.headers.get("content-type")):
+                check_depth(await _content(request))
+            return await asked(request)
+
+        return shallow
 
 
 class _Unforeseen(Exception):
@@ -182,15 +196,23 @@ async def _arguments(calls: Sequence[_Call], request: Request) -> Sequence[dict[
 
 async def _body(request: Request, content_type: str | None) -> Any:
     """What stands in the JSON; None if there is no body. Raises _Wrong."""
-    try:
-        content = await request.body()
-    except Exception as error:  # as FastAPI does: the client has gone, or sends too much
-        raise HTTPException(400, "There was an error parsing the body") from error
-    if not content:
+    if not (content := await _content(request)):
         return None
-    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
+    if not _is_json(content_type):
         raise _Wrong
+    check_depth(content)
     try:
         return from_json(content)
     except ValueError:
         raise _Wrong from None
+
+
+async def _content(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except Exception as error:  # as FastAPI does: the client has gone, or sends too much
+        raise HTTPException(400, "There was an error parsing the body") from error
+
+
+def _is_json(content_type: str | None) -> bool:
+    return (content_type or "").partition(";")[0].strip().lower() == "application/json"

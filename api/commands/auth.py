@@ -13,14 +13,13 @@ from api.fields import Body, ShortText, typeid
 from api.handling import Changed, Handle
 from api.problems import invalid
 from api.security import SignedIn
-from api.signing_in import LETTERS_TO, SignedInUser, ended, refreshed, sign_in
+from api.signing_in import LETTERS_TO, SignedInUser, ended, of_address, refreshed, sign_in
 from api.straight import StraightRoute
 from commands import Command
 from commands.rejections import NotFound
 from commands.session import EndSession, RecordRegistration, sessions
 from commands.user import RegisterUser
 from events.values import UserId
-from infrastructure.accounts import normalized
 from infrastructure.ids import new_id
 from infrastructure.passwords import refusal
 
@@ -78,7 +77,7 @@ async def register(body: Registration, request: Request, handle: Handle) -> Resp
     check_password("/password", body.password, body.email, body.name)
     shop, user_id = handle.shop, UserId(new_id("usr"))
     # By address, not by account: so it tells nothing, and nobody is flooded with letters.
-    letter = not (await shop.limits.take((LETTERS_TO, f"register:{normalized(body.email)}"))).wait_s
+    letter = not (await shop.limits.take((LETTERS_TO, f"register:{of_address(body.email)}"))).wait_s
     owner = await shop.accounts.register(user_id, body.email, body.password, letter=letter)
     if owner is None:
         command: Command = RegisterUser(user_id, body.email, body.name)

@@ -13,7 +13,7 @@ from api.commands.auth import Email, Password, check_password
 from api.fields import Body
 from api.handling import Changed, Handle
 from api.problems import Problem
-from api.signing_in import LETTERS_TO, ended, slow_down
+from api.signing_in import LETTERS_TO, ended, of_address, slow_down
 from api.straight import StraightRoute
 from commands.user import RecordPasswordChange, VerifyEmail, users
 from events.values import UserId
@@ -83,7 +83,7 @@ async def _asked(body: Asked, request: Request, handle: Handle, purpose: Purpose
     shop = handle.shop
     if (taken := await shop.limits.take((LETTERS_FROM, address_of(request)))).wait_s:
         raise slow_down(taken.wait_s)
-    if not (await shop.limits.take((LETTERS_TO, f"{purpose}:{email}"))).wait_s:
+    if not (await shop.limits.take((LETTERS_TO, f"{purpose}:{of_address(email)}"))).wait_s:
         await shop.mailed_tokens.request(email, purpose)
     return JSONResponse(OnItsWay().model_dump(), 202)
 
