@@ -193,6 +193,10 @@ async def test_everything_about_me_is_handed_out(shop_client: ShopClient) -> Non
     assert facts["user"] == ["UserRegistered"] and facts["order"] == ["OrderPlaced"]
     assert facts["wishlist"] == ["WishAdded"] and "CartCheckedOut" in facts["cart"]
     assert stranger.found_in(answer.text) == [] and answer.text.count(person.email) == 2
+    [session] = export["sessions"]
+    [told] = [each for each in export["history"] if each["stream"] == f"session-{session['session_id']}"]
+    assert [fact["type"] for fact in told["facts"]] == ["SignedIn"]
+    assert told["facts"][0]["data"]["address"] == session["address"] != "Forgotten"
     assert (await shop_client.guest().get("/v1/me/export")).status_code == 401
 
 
