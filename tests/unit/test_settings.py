@@ -165,11 +165,11 @@ def _variables() -> set[str]:
 def test_addresses_are_proved_before_signing_in_where_a_mail_server_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENOUGH.items():
         monkeypatch.setenv(name, value)
-    assert settings.load().unproven_may_sign_in
+    assert load().unproven_may_sign_in
     monkeypatch.setenv("DAYBOOK_SMTP_URL", "smtp://mail.test")
-    assert not settings.load().unproven_may_sign_in
-    assert settings.load(development=True).unproven_may_sign_in
+    assert not load().unproven_may_sign_in
+    assert load(development=True).unproven_may_sign_in
     monkeypatch.setenv("DAYBOOK_VERIFY_ADDRESSES", "false")
-    assert settings.load().unproven_may_sign_in
+    assert load().unproven_may_sign_in
     monkeypatch.setenv("DAYBOOK_VERIFY_ADDRESSES", "true")
-    assert not settings.load(development=True).unproven_may_sign_in
+    assert not load(development=True).unproven_may_sign_in
