@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --python-version 3.11 --custom-compile-command 'make lock'
+ROOMS := events commands projections queries infrastructure api
 .DEFAULT_GOAL := help
 .PHONY: help run test check demo bench migrate up lock soak mutate data
 
@@ -25,11 +26,14 @@ run: .venv/.installed ## the whole shop in development mode, on embedded servers
 test: .venv/.installed ## every test, on embedded servers and on TEST_DATABASE_URL and TEST_REDIS_URL when they are set
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: .venv/.installed ## lint, formatting, types, the floors of the house, compose file and Dockerfile
+check: .venv/.installed ## lint, formatting, types, the floors of the house, security, compose file and Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --confidence-level medium --recursive $(ROOMS) \
+		2> >(grep -v 'but no failed test' >&2)
+	@$(BIN)/python -m tests.advisories
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	@if test -x $(BIN)/hadolint; then $(BIN)/hadolint --no-color Dockerfile; else echo 'no hadolint for this machine: Dockerfile not checked'; fi
 

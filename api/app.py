@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from api import commands, openapi, ops, problems, queries
+from api.audited import turned_away
 from api.edge import Edge
 from api.straight import Straight
 from api.watching import Watching
@@ -40,7 +41,7 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
             yield
 
     app = FastAPI(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan, telemetry=OURS)
-    problems.install(app)
+    problems.install(app, turned_away)
     openapi.install(app)
     for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
         # Routers that are included are searched twice for each request; they have nothing but their routes.

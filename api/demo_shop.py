@@ -10,7 +10,7 @@ from typing import NamedTuple
 from api.demo_terms import DEMO_TERMS
 from api.importing import fill_demo_shop
 from api.wiring import Shop
-from commands.user import ADMIN, CUSTOMER, STAFF, GrantRole, RegisterUser, users
+from commands.user import ADMIN, CUSTOMER, STAFF, GrantRole, RegisterUser, VerifyEmail, users
 from events.store import Metadata
 from events.values import UserId
 from infrastructure.ids import new_id
@@ -71,8 +71,8 @@ async def _add(person: _Person, shop: Shop) -> None:
         _keep(_file(shop), user_id, password)
         await shop.accounts.add(user_id, person.email, password)
     user = UserId(user_id)
-    commands = RegisterUser(user, person.email, person.name), GrantRole(user, person.role)
-    await shop.handler(*commands, metadata=Metadata(actor="demo", command="RegisterUser"))
+    who = RegisterUser(user, person.email, person.name), VerifyEmail(user, person.email)
+    await shop.handler(*who, GrantRole(user, person.role), metadata=Metadata(actor="demo", command="RegisterUser"))
 
 
 def _file(shop: Shop) -> Path:

@@ -36,7 +36,12 @@ def typeid(prefix: str) -> str:
 Printable = AfterValidator(_printable)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), Printable]
 Description = Annotated[str, StringConstraints(max_length=10_000), Printable]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), Printable]
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+    Printable,
+    Field(description="Stays in the book for ever, also when somebody is forgotten: name no person."),
+]
 ShortText = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), Printable]
 Slug = Annotated[str, StringConstraints(pattern=_SLUG, max_length=100)]
 SkuField = Annotated[Sku, Field(pattern=_SKU)]

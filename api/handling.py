@@ -62,10 +62,12 @@ class Handling:
         location: str | None = None,
         actor: str | None = None,
         keyed: bool = True,
+        also: Mapping[Ref[Any], int] | None = None,
     ) -> Response:
         """Handle it, and answer with `Commit-Position` and the `ETag` of what it is about. Raises what Handler does.
 
-        `keyed=False` is for callers who cannot be told apart yet, and for answers that hold a secret."""
+        `keyed=False` is for callers who cannot be told apart yet, and for answers that hold a secret. `also` are
+        versions that the endpoint insists on, whatever the caller has seen: raises VersionMismatch."""
         identity = about.stream.removeprefix(f"{about.fold.category}-")
         written = answer or (lambda done: {"id": identity, "version": done.versions[about.stream]})
 
@@ -75,10 +77,13 @@ class Handling:
 
         metadata = self.metadata(type(commands[0]).__name__, actor)
         expected = {about: self._expected_version()} if self._if_match is not None else {}
+        expected |= also or {}
         once = await self._once(packed) if self._key is not None and keyed else None
         try:
             done = await self.shop.handler(*commands, metadata=metadata, once=once, expected=expected)
         except VersionMismatch as mismatch:
+            if self._if_match is None:
+                raise
             raise await self._explained(mismatch, about) from None
         if done.replayed is not None:
             return _unpacked(done.replayed, done.position, replayed=True)

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details, made in one place. A client can never cause a 500."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -101,11 +102,13 @@ def answer_of(request: Request, problem: Problem) -> Response:
     )
 
 
-def install(app: FastAPI) -> None:
-    """Turn everything that can go wrong in an endpoint into a problem."""
+def install(app: FastAPI, turned_away: Callable[[Request], None]) -> None:
+    """Turn everything that can go wrong in an endpoint into a problem. `turned_away` is called for each 403."""
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, problem: Problem) -> Response:
+        if problem.status == 403:
+            turned_away(request)
         return answer_of(request, problem)
 
     @app.exception_handler(Rejected)
@@ -118,6 +121,8 @@ def install(app: FastAPI) -> None:
         problems = error.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
             return answer(request, 400, "malformed_json", "The body is not a JSON document in UTF-8.")
+        if any(problem["loc"] == ("body",) for problem in problems) or _form_wanted(request):
+            problems = [{**problem, "msg": _kind_wanted(problem)} for problem in problems]
         errors = [_field_error(problem) for problem in problems]
         detail = "; ".join(f"{found['pointer'] or 'the body'}: {found['message']}" for found in errors[:5])
         return answer(request, 422, "validation_failed", detail, members={"errors": errors})
@@ -180,6 +185,30 @@ def _is_served(request: Request, method: str) -> bool:
 
 def shown_archives(archives: Sequence[Archive]) -> list[dict[str, Any]]:
     return [asdict(archive) for archive in archives]
+
+
+def _form_wanted(request: Request) -> bool:
+    """Whether the fields of a form are missing since something else was sent."""
+    route, given = request.scope.get("route"), request.headers.get("content-type", "")
+    wanted = any(isinstance(field.field_info, Form) for field in _body_params(getattr(route, "dependant", None)))
+    return wanted and not given.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
+
+
+def _body_params(dependant: Any) -> Iterator[Any]:
+    if dependant is not None:
+        yield from dependant.body_params
+        for below in dependant.dependencies:
+            yield from _body_params(below)
+
+
+def _kind_wanted(problem: Mapping[str, Any]) -> str:
+    """What is to be sent, where the whole body is not of the right kind."""
+    if problem["loc"] == ("body",):
+        return "a JSON object is needed, sent with Content-Type: application/json"
+    if problem["loc"][:1] == ("body",) and problem["type"] == "missing":
+        return "required, in a form: Content-Type: application/x-www-form-urlencoded"
+    message: str = problem["msg"]
+    return message
 
 
 def _field_error(problem: Mapping[str, Any]) -> dict[str, str]:

@@ -24,6 +24,10 @@ WRONG_FROM_ADDRESS = Limit("wrong-address", burst=400, every_s=2)
 WRITTEN_DOWN = Limit("refusals", burst=5, every_s=60)
 """Of the refusals of one account; a flood of guesses must not become a flood of facts."""
 
+NOT_IN = "The address or the password is wrong, or the address is not confirmed yet."
+LETTERS_TO = Limit("letters-to", burst=3, every_s=300)
+"""Of one kind, to one address."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignedInUser:
@@ -33,7 +37,10 @@ class SignedInUser:
 
 
 async def sign_in(shop: Shop, request: Request, email: str, password: str) -> SignedInUser:
-    """Raises Problem 401, with the same words for whatever was wrong, or 429."""
+    """Raises Problem 401, with the same words for whatever was wrong, or 429.
+
+    Who has not proved their address yet is answered like who is wrong: else whoever registers with an address of
+    somebody else would learn by signing in whether it was free."""
     address = address_of(request)
     tries = _tries(email, address)
     # Counted before the password is looked at, and taken back if it was right: guesses side by side gain nothing.
@@ -41,10 +48,10 @@ async def sign_in(shop: Shop, request: Request, email: str, password: str) -> Si
         raise slow_down(taken.wait_s)
     owner, user_id = await shop.accounts.check(email, password)
     user = User() if user_id is None else await _known(shop, UserId(user_id), email)
-    if user_id is None or user.suspended:
+    if user_id is None or user.suspended or not (user.proven or shop.settings.unproven_may_sign_in):
         if owner is not None and not (await shop.limits.take((WRITTEN_DOWN, owner))).wait_s:
             await shop.handler(RecordRefusal(UserId(owner), address), metadata=_metadata(request, "SignIn", owner))
-        raise Problem(401, "invalid_credentials", "The address or the password is wrong.")
+        raise Problem(401, "invalid_credentials", NOT_IN)
     await shop.limits.give_back(*tries)
     session = await shop.sessions.open(user_id, address, device_of(request))
     recorded = RecordSignIn(session.session_id, UserId(user_id), address, device_of(request))
@@ -81,8 +88,13 @@ def slow_down(wait_s: float) -> Problem:
     return Problem(429, "too_many_requests", f"Ask again in {seconds} seconds.", headers={"Retry-After": str(seconds)})
 
 
+def of_address(email: str) -> str:
+    """What stands for an address where things are counted: Redis is no place for personal data."""
+    return hashlib.sha256(normalized(email).encode(errors="replace")).hexdigest()[:32]
+
+
 def _tries(email: str, address: str) -> tuple[Use, ...]:
-    account = hashlib.sha256(normalized(email).encode(errors="replace")).hexdigest()[:32]
+    account = of_address(email)
     return (WRONG_HERE, f"{account}:{address}"), (WRONG_FOR_ACCOUNT, account), (WRONG_FROM_ADDRESS, address)
 
 

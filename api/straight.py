@@ -6,7 +6,7 @@ to say; so does every endpoint that is declared in a way not foreseen here. The 
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import iscoroutinefunction
@@ -24,9 +24,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from api.depth import check_depth
 from api.scopes import sent_headers
 
 _JSON = b"application/json"
+
 _NOT_FORESEEN = (
     "cookie_params",
     "websocket_param_name",
@@ -75,6 +77,19 @@ class StraightRoute(APIRoute):
             results.append(await call.made(**values))
         response: Response = results[-1]
         return response
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """By the book, once the body is found to be no deeper than it may be."""
+        asked = super().get_route_handler()
+        if self.body_field is None:
+            return asked
+
+        async def shallow(request: Request) -> Response:
+            if _is_json(sent_headers(request.scope).get(b"content-type", b"")):
+                check_depth(await _content(request))
+            return await asked(request)
+
+        return shallow
 
 
 class Straight:
@@ -257,17 +272,25 @@ async def _read(request: Request) -> bytes:
     return request._body
 
 
-async def _body(request: Request, content_type: bytes) -> Any:
-    """What stands in the JSON; None if there is no body. Raises Wrong."""
+async def _content(request: Request) -> bytes:
     try:
-        content = await _read(request)
+        return await _read(request)
     except Exception as error:  # as FastAPI does: the client has gone, or sends too much
         raise HTTPException(400, "There was an error parsing the body") from error
-    if not content:
+
+
+async def _body(request: Request, content_type: bytes) -> Any:
+    """What stands in the JSON; None if there is no body. Raises Wrong."""
+    if not (content := await _content(request)):
         return None
-    if content_type != _JSON and content_type.partition(b";")[0].strip().lower() != _JSON:
+    if not _is_json(content_type):
         raise Wrong
+    check_depth(content)
     try:
         return from_json(content)
     except ValueError:
         raise Wrong from None
+
+
+def _is_json(content_type: bytes) -> bool:
+    return content_type == _JSON or content_type.partition(b";")[0].strip().lower() == _JSON

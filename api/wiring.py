@@ -13,6 +13,7 @@ from commands.gateway import Gateway
 from commands.handler import Handler
 from infrastructure import revisions, search_language
 from infrastructure.access_tokens import AccessTokens
+from infrastructure.accesses import Accesses
 from infrastructure.accounts import Accounts
 from infrastructure.answers import Answers
 from infrastructure.background import Background
@@ -61,6 +62,7 @@ class Shop:
     sessions: Sessions
     mailed_tokens: MailedTokens
     limits: Limits
+    accesses: Accesses
     vault: Vault
     projector: Projector
     gateway: Gateway | None
@@ -115,6 +117,8 @@ async def open_shop(
                 patience_s=settings.database_patience_seconds,
             )
         )
+        accesses = Accesses(pool, settings.access_trail_days)
+        stack.push_async_callback(accesses.close)
         cache = await stack.enter_async_context(open_cache(servers.redis_url, settings.key_prefix, metrics))
         near = NearCache(settings.near_cache_mb * 1_000_000)
         answers = Answers(cache, near)
@@ -179,6 +183,7 @@ async def open_shop(
             sessions,
             mailed_tokens,
             Limits(cache),
+            accesses,
             vault,
             projector,
             gateway,

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 def of_everyone(shop: "Shop", direct_url: str) -> Sequence[Work]:
     """What others have committed is heard of, over a connection past any pooler."""
     heard = listen(lambda: connect(direct_url), shop.positions, shop.near, shop.vault)
-    return [heard, shop.tail.run(), shop.sessions.keep_informed()]
+    return [heard, shop.tail.run(), shop.sessions.keep_informed(), shop.accesses.keep_writing()]
 
 
 def of_workers(shop: "Shop", post: Post | None, watch: Watch) -> Sequence[Work]:
@@ -45,12 +45,13 @@ def of_workers(shop: "Shop", post: Post | None, watch: Watch) -> Sequence[Work]:
         Reactor(pool, store, positions, shop.handler, policy, owner=shop.owner, watch=watch)
         for policy in (fulfilment(shop.gateway, settings.seller), letters)
     ]
+    prunes = shop.sessions.prune, shop.mailed_tokens.prune, shop.accesses.prune
     work = [
         shop.projector.run(),
         *(each.run() for each in reactors),
         # One worker keeps the deadlines: the one that has the lease of the first policy.
         keep_deadlines(pool, shop.handler, lambda: reactors[0].works),
-        keep_pruned(pool, settings.idempotency_key_days, shop.sessions.prune, shop.mailed_tokens.prune),
+        keep_pruned(pool, settings.idempotency_key_days, *prunes),
         shop.mailed_tokens.keep_sending(),
     ]
     if shop.keyring.can_sign:

@@ -82,7 +82,8 @@ class Cart:
     opened: bool = False
     lines: Mapping[Sku, CartLine] = field(default_factory=dict)
     merged_into: CartId | None = None
-    """A guest's cart that was merged stays the guest's, empty: who signs out goes on with it."""
+    """A guest's cart that was merged stays the guest's, empty: who signs out goes on with it. One that was merged into
+    itself is that of someone who is forgotten: nothing goes into it any more."""
     coupon: str | None = None
 
     def held(self, sku: Sku) -> int:
@@ -164,6 +165,8 @@ def on_sale(sku: Sku, product: Product) -> None:
 def _added(
     cart_id: CartId, sku: Sku, quantity: int, customer_id: UserId | None, cart: Cart, read: Read
 ) -> Sequence[Event]:
+    if cart.merged_into == cart_id:
+        raise NotFound("cart", cart_id)
     product_id = product_of(sku, read)
     product = read(products(product_id))
     on_sale(sku, product)
@@ -181,7 +184,7 @@ def _merged(command: MergeCarts, read: Read) -> Sequence[Event]:
     """Quantities add up as far as a cart holds them; the fact says what did not fit. A customer's own coupon stays."""
     into = own_cart(command.customer_id)
     guest, cart = read.all([carts(command.guest), carts(into)])
-    if not guest.lines or command.guest == into:
+    if not guest.lines or command.guest == into or cart.merged_into == into:
         return []
     room, lines = MAX_LINES - len(cart.lines), []
     for sku, line in guest.lines.items():

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from commands.cart import carts, own_cart
 from commands.decider import Fold, Read
+from events import Event
+from events.cart import CartClosed
 from events.privacy import PrivacyEvent, SubjectForgotten
-from events.values import UserId
+from events.values import UserId, is_guest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,14 @@ persons: Fold[bool] = Fold("person", False, evolve)
 """Whether someone is forgotten."""
 
 
-def decide(command: PrivacyCommand, read: Read) -> Sequence[PrivacyEvent]:
+def decide(command: PrivacyCommand, read: Read) -> Sequence[Event]:
+    """A user's cart is closed with it: an order that is placed meanwhile comes before this, or not at all. A guest is
+    the customer of one order, which has been placed."""
     if read(persons(command.person_id)):
         return []
-    return [SubjectForgotten(command.person_id, command.reason)]
+    forgotten = SubjectForgotten(command.person_id, command.reason)
+    if is_guest(command.person_id):
+        return [forgotten]
+    cart_id = own_cart(command.person_id)
+    closed = read(carts(cart_id)).merged_into == cart_id
+    return [forgotten, *([] if closed else [CartClosed(cart_id, cart_id)])]

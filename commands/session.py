@@ -8,6 +8,7 @@ from commands.decider import Fold, Read
 from events.session import (
     RefreshReused,
     RefusalEvent,
+    RegistrationRefused,
     SessionEnded,
     SessionEvent,
     SignedIn,
@@ -49,8 +50,16 @@ class RecordRefusal:
     address: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordRegistration:
+    """Somebody wanted to open an account with the address of this user."""
+
+    user_id: UserId
+    address: str = ""
+
+
 SessionCommand = RecordSignIn | RecordReuse | EndSession
-RefusalCommand = RecordRefusal
+RefusalCommand = RecordRefusal | RecordRegistration
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +109,10 @@ def decide(command: SessionCommand, read: Read) -> Sequence[SessionEvent]:
 
 def decide_refusal(command: RefusalCommand, read: Read) -> Sequence[RefusalEvent]:
     read(refusals(command.user_id))
-    return [SignInRefused(command.user_id, command.address)]
+    match command:
+        case RecordRefusal(user_id, address):
+            return [SignInRefused(user_id, address)]
+        case RecordRegistration(user_id, address):
+            return [RegistrationRefused(user_id, address)]
+        case _:
+            assert_never(command)

@@ -99,6 +99,9 @@ class User:
     email: str = ""
     name: str = ""
     verified: bool = False
+    """Whether the address that the account has now is known to be its owner's."""
+    proven: bool = False
+    """Whether any of its addresses was."""
     roles: frozenset[str] = frozenset()
     suspended: bool = False
 
@@ -112,7 +115,7 @@ def evolve(user: User, event: UserEvent) -> User:
         case EmailChanged(email=email):
             return replace(user, email=email, verified=False)
         case EmailVerified():
-            return replace(user, verified=True)
+            return replace(user, verified=True, proven=True)
         case PasswordChanged():
             return user
         case RoleGranted(role=role):

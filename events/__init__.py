@@ -95,7 +95,7 @@ STREAM_KINDS = (
     StreamKind("person", (PrivacyEvent,), ("person_id",)),
     StreamKind("product", get_args(ProductEvent), ("product_id",)),
     StreamKind("projection", (OperationsEvent,), ("projection",)),
-    StreamKind("refusals", (RefusalEvent,), ("user_id",)),
+    StreamKind("refusals", get_args(RefusalEvent), ("user_id",)),
     StreamKind("session", get_args(SessionEvent), ("session_id",)),
     StreamKind("shipping", get_args(ShippingEvent), ("zones",)),
     StreamKind("stock", get_args(StockEvent), ("sku", "location")),

@@ -85,7 +85,9 @@ class CartMerged:
 
 @dataclass(frozen=True, slots=True)
 class CartClosed:
-    """A guest's cart is empty: everything has gone into the cart of who signed in."""
+    """A guest's cart is empty: everything has gone into the cart of who signed in.
+
+    One that has gone into itself was that of a customer who is forgotten, and nothing is ordered from it any more."""
 
     cart_id: CartId
     merged_into: CartId

@@ -42,4 +42,12 @@ class SignInRefused:
     address: str = personal(default="")
 
 
-RefusalEvent = SignInRefused
+@dataclass(frozen=True, slots=True)
+class RegistrationRefused:
+    """Somebody wanted to open an account with the address of this one. They are not told that there is one."""
+
+    user_id: UserId
+    address: str = personal(default="")
+
+
+RefusalEvent = SignInRefused | RegistrationRefused

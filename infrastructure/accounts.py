@@ -20,6 +20,14 @@ _HASH_CHARACTERS = 60
 
 ADD = """INSERT INTO credentials (user_id, email, password_hash) VALUES ($1, $2, $3)
     ON CONFLICT (email) DO NOTHING RETURNING user_id"""
+# With the letter that its owner gets, in one transaction: whether the address was free is not to be told from how long
+# it takes. What is written down of a letter is where it goes and what it is about.
+REGISTER = """WITH added AS (INSERT INTO credentials (user_id, email, password_hash) VALUES ($1, $2, $3)
+        ON CONFLICT (email) DO NOTHING RETURNING user_id),
+    asked AS (INSERT INTO mail_requests (email, purpose)
+        SELECT $2, CASE WHEN EXISTS (SELECT FROM added) THEN 'email-verification' ELSE 'already-registered' END
+         WHERE $4 ON CONFLICT DO NOTHING)
+    SELECT user_id FROM added"""
 FIND = "SELECT user_id, password_hash FROM credentials WHERE email = $1"
 HASH_OF = "SELECT password_hash FROM credentials WHERE user_id = $1"
 SET_PASSWORD = "UPDATE credentials SET password_hash = $2 WHERE user_id = $1"
@@ -39,6 +47,15 @@ class Accounts:
     async def add(self, user_id: str, email: str, password: str) -> bool:
         """Whether the address was free."""
         return bool(await self._pool.returning(ADD, user_id, normalized(email), await self._hashed(password)))
+
+    async def register(self, user_id: str, email: str, password: str, *, letter: bool) -> str | None:
+        """Open an account, and have a letter sent there if `letter`; None, or whose the address is already."""
+        email, hashed = normalized(email), await self._hashed(password)
+        while not await self._pool.returning(REGISTER, user_id, email, hashed, letter):
+            if (row := await self._pool.fetchrow(FIND, email)) is not None:
+                owner: str = row["user_id"]
+                return owner
+        return None
 
     async def check(self, email: str, password: str) -> tuple[str | None, str | None]:
         """Whose address it is, and that user again if the password is theirs.

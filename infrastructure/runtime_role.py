@@ -17,9 +17,10 @@ THE_BOOK = {
     "alembic_version": ["SELECT"],
     "idempotency_keys": ["SELECT", "DELETE", "UPDATE (recorded_at)"],  # pruned, which locks what is to go
     "writers": ["SELECT", "DELETE"],
+    "accesses": ["SELECT", "INSERT"],
     "person_keys": [],
 }
-FUNCTIONS = ("append_facts", "person_keys_of", "person_keys_made", "person_keys_masters")
+FUNCTIONS = ("append_facts", "accesses_pruned", "person_keys_of", "person_keys_made", "person_keys_masters")
 TABLES = """SELECT c.relname::text FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
         AND NOT c.relispartition AND c.relname !~ '^facts_from_'"""

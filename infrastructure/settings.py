@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     database_patience_seconds: Annotated[float, Field(ge=0, le=60)] = 5
     start_patience_seconds: Annotated[float, Field(ge=0, le=3_600)] = 60
     idempotency_key_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    access_trail_days: Annotated[int, Field(ge=30, le=36_500)] = 730
     feed_listeners: Annotated[int, Field(ge=0)] = 10_000
     request_body_limit_bytes: Annotated[int, Field(ge=1_024)] = 1_048_576
     state_cache_streams: Annotated[int, Field(ge=0)] = 50_000
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     smtp_url: MailServer | None = None
     mail_from: Annotated[str, Field(pattern=r"^[^\r\n]*[^@\s]+@[^@\s]+$")] = "shop@localhost"
     account_url: Annotated[str, Field(pattern=r"^(https?://[!-~]+)?$")] = ""
+    verify_addresses: bool | None = None
     cors_origins: str = ""
     allowed_hosts: str = ""
     sign_ins_per_minute: Annotated[int, Field(ge=0)] = 600
@@ -146,6 +148,14 @@ class Settings(BaseSettings):
     @property
     def development(self) -> bool:
         return self.mode is Mode.DEVELOPMENT
+
+    @property
+    def unproven_may_sign_in(self) -> bool:
+        """Whether who has registered may sign in before they have answered the letter to their address.
+
+        If nothing is set, only where no letters go out to people: in development, and without a mail server."""
+        wanted = not self.development and self.smtp_url is not None
+        return not (wanted if self.verify_addresses is None else self.verify_addresses)
 
     def signing_key(self) -> str:
         """The secret that signs tokens and cursors; in development made once and kept in `data_dir`.

@@ -61,6 +61,8 @@ def _moved(event: CartMove, number: int) -> tuple[str, str | None, int, str | No
             return "checked_out", None, 0, order_id
         case CartCleared():
             return "cleared", None, 0, None
+        case CartClosed(cart_id=cart_id, merged_into=into) if into == cart_id:  # its customer is forgotten
+            return "cleared", None, 0, None
         case CartClosed():
             return "merged", None, 0, None
         case _:

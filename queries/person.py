@@ -17,6 +17,8 @@ KNOWN_TO = "SELECT coalesce(max(position), 0) FROM projections WHERE name = 'ord
 IS_CUSTOMER = "SELECT EXISTS (SELECT FROM order_summary WHERE customer_id = $1)"
 ORDERS_OF = "SELECT order_id FROM order_summary WHERE customer_id = $1 ORDER BY placed_at, order_id"
 
+SESSIONS_OF = "SELECT stream FROM facts WHERE type = 'SignedIn' AND body ->> 'user_id' = $1 ORDER BY position"
+
 
 @dataclass(frozen=True, slots=True)
 class Needed:
@@ -44,3 +46,8 @@ async def is_customer(rows: Rows, person_id: str) -> bool:
 
 async def orders_of(rows: Rows, person_id: str) -> Sequence[str]:
     return [order_id for (order_id,) in await rows.fetch(ORDERS_OF, person_id)]
+
+
+async def sessions_of(rows: Rows, person_id: str) -> Sequence[str]:
+    """The streams of all sessions there ever were, in the order of signing in."""
+    return [stream for (stream,) in await rows.fetch(SESSIONS_OF, person_id)]

@@ -20,6 +20,7 @@ from infrastructure.settings import Settings
 DRAIN_S = 20
 """How long requests under way may take to finish when the service is asked to stop."""
 STREAMS_END_S = 2
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 # nosec B104 # not listened on
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 OnReady = Callable[[Shop], Awaitable[None]]
@@ -75,7 +76,7 @@ def stopped_by_signals() -> Iterator[Callable[[Callable[[int], None]], None]]:
 def url_of(listener: socket.socket) -> str:
     """How a browser on this machine reaches it."""
     host, port = listener.getsockname()[:2]
-    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    here = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{here}:{port}"
 
 

@@ -72,7 +72,7 @@ def _password(make: bool) -> tuple[str, bool]:
 
 
 async def _created(shop: "Shop", email: str, password: str, role: Role, name: str) -> str:
-    from commands.user import GrantRole, RegisterUser
+    from commands.user import GrantRole, RegisterUser, VerifyEmail
     from events.store import Metadata
     from events.values import UserId
     from infrastructure.ids import new_id
@@ -80,6 +80,7 @@ async def _created(shop: "Shop", email: str, password: str, role: Role, name: st
     user_id = UserId(new_id("usr"))
     if not await shop.accounts.add(user_id, email, password):
         raise Refused(f"there is an account with the address {email} already")
-    commands = RegisterUser(user_id, email, name), GrantRole(user_id, role)
+    # Whoever runs the shop vouches for the address.
+    commands = RegisterUser(user_id, email, name), VerifyEmail(user_id, email), GrantRole(user_id, role)
     await shop.handler(*commands, metadata=Metadata(actor="system:cli", command="RegisterUser"))
     return user_id

@@ -7,18 +7,19 @@ from fastapi.responses import JSONResponse
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, EmailStr, Field
 
+from api.callers import address_of
 from api.carts import CartToken, Merged, merged, merging
 from api.fields import Body, ShortText, typeid
 from api.handling import Changed, Handle
-from api.problems import Problem, invalid
+from api.problems import invalid
 from api.security import SignedIn
-from api.signing_in import SignedInUser, ended, refreshed, sign_in
+from api.signing_in import LETTERS_TO, SignedInUser, ended, of_address, refreshed, sign_in
 from api.straight import StraightRoute
+from commands import Command
 from commands.rejections import NotFound
-from commands.session import EndSession, sessions
-from commands.user import RegisterUser, users
+from commands.session import EndSession, RecordRegistration, sessions
+from commands.user import RegisterUser
 from events.values import UserId
-from infrastructure.accounts import normalized
 from infrastructure.ids import new_id
 from infrastructure.passwords import refusal
 
@@ -49,9 +50,8 @@ MergedCart = Annotated[Merged | None, Field(description="What was in the cart of
 
 
 class Registered(BaseModel):
-    user_id: str
+    user_id: Annotated[str, Field(description="Of the account, if the address was free.")]
     version: int
-    merged: MergedCart = None
 
 
 class Refresh(Body):
@@ -68,26 +68,24 @@ class Tokens(BaseModel):
 
 
 @router.post("/register", status_code=201, response_model=Registered)
-async def register(body: Registration, handle: Handle, x_cart_token: CartToken = None) -> Response:
-    """Open a customer's account. With a guest's `X-Cart-Token`, what lies in that cart comes along."""
+async def register(body: Registration, request: Request, handle: Handle) -> Response:
+    """Open a customer's account. A letter to its address proves whose it is; what is in a guest's cart comes along when
+    they sign in with its `X-Cart-Token`.
+
+    Nobody learns here who has an account: for an address that has one the answer is the same, in the same time, and
+    `user_id` is nobody's. Its owner is told by letter, and by `RegistrationRefused` in the book."""
     check_password("/password", body.password, body.email, body.name)
-    user_id = UserId(new_id("usr"))
-    if not await handle.shop.accounts.add(user_id, body.email, body.password):
-        raise Problem(409, "email_taken", "There is an account with this e-mail address.")
-    await handle.shop.mailed_tokens.request(normalized(body.email), "email-verification")
-    return await handle(
-        RegisterUser(user_id, body.email, body.name),
-        *merging(x_cart_token, user_id),
-        about=(user := users(user_id)),
-        status=201,
-        answer=lambda done: {
-            "user_id": user_id,
-            "version": done.versions[user.stream],
-            "merged": merged(done.events),
-        },
-        actor=user_id,
-        keyed=False,
-    )
+    shop, user_id = handle.shop, UserId(new_id("usr"))
+    # By address, not by account: so it tells nothing, and nobody is flooded with letters.
+    letter = not (await shop.limits.take((LETTERS_TO, f"register:{of_address(body.email)}"))).wait_s
+    owner = await shop.accounts.register(user_id, body.email, body.password, letter=letter)
+    if owner is None:
+        command: Command = RegisterUser(user_id, body.email, body.name)
+    else:
+        command = RecordRegistration(UserId(owner), address_of(request))
+    done = await shop.handler(command, metadata=handle.metadata("RegisterUser", user_id if owner is None else None))
+    headers = {"Commit-Position": str(done.position), "ETag": '"1"'}
+    return JSONResponse({"user_id": user_id, "version": 1}, 201, headers)
 
 
 @router.post("/login", response_model=Tokens)

@@ -17,6 +17,10 @@ from commands.address_book import AddAddress, ChangeAddress, RemoveAddress, addr
 from commands.user import ChangeEmail, RecordPasswordChange, RenameUser, User, users
 from infrastructure.accounts import normalized
 from infrastructure.ids import new_id
+from infrastructure.limits import Limit
+
+NEW_ADDRESSES = Limit("new-addresses", burst=5, every_s=600)
+"""Of one account. Whether an address is taken is told to who is signed in, so they must not try lists of them."""
 
 router = APIRouter(prefix="/v1/me", tags=["me"], route_class=StraightRoute)
 
@@ -99,6 +103,8 @@ async def _prove(handle: Handle, caller: Principal, password: str) -> None:
 
 
 async def _readdressed(handle: Handle, user: User, caller: Principal, email: str) -> ChangeEmail:
+    if (taken := await handle.shop.limits.take((NEW_ADDRESSES, caller.user_id))).wait_s:
+        raise slow_down(taken.wait_s)
     if not await handle.shop.accounts.set_email(caller.user_id, email):
         raise Problem(409, "email_taken", "There is an account with this e-mail address.")
     if normalized(email) != normalized(user.email):

@@ -13,8 +13,10 @@ from api.security import Admin, SignedIn
 from api.signing_in import ended
 from api.straight import StraightRoute
 from api.wiring import Shop
+from commands.cart import carts, own_cart
 from commands.privacy import ForgetSubject, persons
-from commands.rejections import NotFound
+from commands.rejections import NotFound, VersionMismatch
+from commands.session import EndSession
 from commands.user import users
 from events.values import GUEST, UserId, is_guest
 from queries import person
@@ -22,6 +24,7 @@ from queries import person
 router = APIRouter(prefix="/v1", tags=["privacy"], route_class=StraightRoute)
 
 WAIT_S, POLL_S = 5.0, 0.05
+ATTEMPTS = 5
 
 PersonPath = Annotated[
     UserId, Path(pattern=f"{typeid('usr')}|{typeid(GUEST)}", description="A user, or the `customer_id` of a guest.")
@@ -48,13 +51,20 @@ async def forget_user(person_id: PersonPath, body: Forget, admin: Admin, handle:
 
 
 async def _forgotten(person_id: UserId, reason: str, handle: Handle) -> Response:
-    shop = handle.shop
-    if not await shop.handler.read(persons(person_id)):
-        await _check(shop, person_id)
-    over = await ended(shop, person_id, "forgotten")
-    answer = await handle(ForgetSubject(person_id, reason), *over, about=persons(person_id))
-    shop.vault.forget(person_id)
-    return answer
+    shop, cart, over = handle.shop, carts(own_cart(person_id)), list[EndSession]()
+    for _ in range(ATTEMPTS):
+        # The version is asked for before the orders are: each that is placed from then on moves the cart.
+        seen = {} if is_guest(person_id) else {cart: (await shop.store.versions([cart.stream])).get(cart.stream, 0)}
+        if not await shop.handler.read(persons(person_id)):
+            await _check(shop, person_id)
+        over += await ended(shop, person_id, "forgotten")
+        try:
+            answer = await handle(ForgetSubject(person_id, reason), *over, about=persons(person_id), also=seen)
+        except VersionMismatch:
+            continue
+        shop.vault.forget(person_id)
+        return answer
+    raise Problem(503, "unavailable", "They are shopping right now. Ask again in a moment.")
 
 
 async def _check(shop: Shop, person_id: UserId) -> None:

@@ -13,7 +13,7 @@ from api.commands.auth import Email, Password, check_password
 from api.fields import Body
 from api.handling import Changed, Handle
 from api.problems import Problem
-from api.signing_in import ended, slow_down
+from api.signing_in import LETTERS_TO, ended, of_address, slow_down
 from api.straight import StraightRoute
 from commands.user import RecordPasswordChange, VerifyEmail, users
 from events.values import UserId
@@ -23,7 +23,6 @@ from infrastructure.mail.mailed_tokens import Purpose
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=StraightRoute)
 
-LETTERS_TO = Limit("letters-to", burst=3, every_s=300)
 LETTERS_FROM = Limit("letters-from", burst=60, every_s=10)
 
 MailedToken = Annotated[str, Field(max_length=200, examples=["wXv0mT9cJYr3l1bE5yq7hH2dQ8nZk4sUo6aFgPxRtVs"])]
@@ -61,10 +60,8 @@ async def ask_reset(body: Asked, request: Request, handle: Handle) -> Response:
 @router.post("/email-verification/confirm", response_model=Changed)
 async def confirm_verification(body: Confirmation, handle: Handle) -> Response:
     user_id, email = await _redeemed(handle, "email-verification", body.token)
-    user = await handle.shop.handler.read(users(user_id))
-    # The address as the account has it: letters go to its form in lower case.
-    verified = user.email if normalized(user.email) == email else email
-    return await handle(VerifyEmail(user_id, verified), about=users(user_id), actor=user_id, keyed=False)
+    verify = VerifyEmail(user_id, await _as_held(handle, user_id, email))
+    return await handle(verify, about=users(user_id), actor=user_id, keyed=False)
 
 
 @router.post("/password-reset/confirm", response_model=Changed)
@@ -76,8 +73,9 @@ async def confirm_reset(body: NewPassword, handle: Handle) -> Response:
     await shop.accounts.set_password(user_id, body.password)
     await shop.mailed_tokens.request(email, "password-changed")
     over = await ended(shop, user_id, "password")
-    change = RecordPasswordChange(user_id, "reset")
-    return await handle(change, *over, about=users(user_id), actor=user_id, keyed=False)
+    # Who has read this letter has proved the address as well.
+    changes = RecordPasswordChange(user_id, "reset"), VerifyEmail(user_id, await _as_held(handle, user_id, email))
+    return await handle(*changes, *over, about=users(user_id), actor=user_id, keyed=False)
 
 
 async def _asked(body: Asked, request: Request, handle: Handle, purpose: Purpose) -> Response:
@@ -85,9 +83,15 @@ async def _asked(body: Asked, request: Request, handle: Handle, purpose: Purpose
     shop = handle.shop
     if (taken := await shop.limits.take((LETTERS_FROM, address_of(request)))).wait_s:
         raise slow_down(taken.wait_s)
-    if not (await shop.limits.take((LETTERS_TO, f"{purpose}:{email}"))).wait_s:
+    if not (await shop.limits.take((LETTERS_TO, f"{purpose}:{of_address(email)}"))).wait_s:
         await shop.mailed_tokens.request(email, purpose)
     return JSONResponse(OnItsWay().model_dump(), 202)
+
+
+async def _as_held(handle: Handle, user_id: UserId, email: str) -> str:
+    """The address as the account has it: letters go to its form in lower case."""
+    user = await handle.shop.handler.read(users(user_id))
+    return user.email if normalized(user.email) == email else email
 
 
 async def _redeemed(handle: Handle, purpose: Purpose, token: str) -> tuple[UserId, str]:

@@ -1,6 +1,7 @@
 """The routers of the read side: each endpoint asks the read tables, or the book itself."""
 
 from api.queries import (
+    accesses,
     admin,
     audit,
     cart,
@@ -49,5 +50,6 @@ ROUTERS = (
     reconciliation.router,
     events.router,
     audit.router,
+    accesses.router,
     admin.router,
 )

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+from api.audited import looked_at
 from api.paging import Listed, Page
 from api.queries.routing import page_of, query_router, shown
 from api.reading import Read
@@ -66,7 +67,9 @@ class Projections(BaseModel):
 async def list_users(read: Read, page: Listed, admin: Admin) -> Page[UserAccount]:
     """All accounts, newest first."""
     await read.seen("user_account")
-    return await page(USERS, {}, user_account.from_row)
+    accounts = await page(USERS, {}, user_account.from_row)
+    looked_at(read.request, admin, [each.user_id for each in accounts.data])
+    return accounts
 
 
 @router.get("/projections", responses=shown({"data": [_PROJECTION]}))

@@ -37,6 +37,7 @@ _EXAMPLE = {
     "orders": [],
     "cart": None,
     "wishlist": None,
+    "sessions": [],
     "history": [
         {
             "stream": "user-usr_01h455vb4pex5vsknk084sn02q",
@@ -72,16 +73,19 @@ class Export(BaseModel):
     orders: list[dict[str, Any]]
     cart: dict[str, Any] | None
     wishlist: dict[str, Any] | None
+    sessions: list[dict[str, Any]] = Field(description="Those that are open. All there were are in `history`.")
     history: list[History] = Field(description="Every fact about you, stream by stream, in order.")
 
 
 @router.get("/export", responses=shown(_EXAMPLE))
 async def export_me(read: Read, caller: SignedIn, response: Response) -> Export:
-    """Everything about you, with its history: your account, orders, letters, cart and wishes."""
+    """Everything about you, with its history: your account, orders, letters, cart, wishes, and when and
+    from where you signed in."""
     await read.seen(HEAD)
     await read.seen("order_summary")
     store, orders = read.shop.store, await person.orders_of(read.shop.pool, caller.user_id)
     streams = [*_of_person(caller.user_id), *(f"{kind}-{order}" for order in orders for kind in OF_ORDERS)]
+    streams += await person.sessions_of(read.shop.pool, caller.user_id)
     told = dict(zip(streams, await asyncio.gather(*(_facts(store, stream) for stream in streams)), strict=True))
     placed = [_row(order_summary, told[f"order-{order}"][0]) for order in orders]
     response.headers["Content-Disposition"] = 'attachment; filename="export.json"'
@@ -92,6 +96,7 @@ async def export_me(read: Read, caller: SignedIn, response: Response) -> Export:
         orders=[order for order in placed if order is not None],
         cart=_row(cart, told[carts(own_cart(caller.user_id)).stream][0]),
         wishlist=_row(wishlist, told[f"wishlist-{caller.user_id}"][0]),
+        sessions=[asdict(session) for session in await read.shop.sessions.of(caller.user_id)],
         history=[
             History(stream=stream, facts=list(map(_fact, facts)), archives=archives)
             for stream, (facts, archives) in told.items()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query, Response
 from pydantic import BaseModel, TypeAdapter
 
+from api.audited import looked_at
 from api.fields import OrderPath
 from api.order_access import Asking, WhoAsks
 from api.order_life import Difference, Step, differences, order_after, steps, version_at
@@ -85,6 +86,8 @@ async def get_order(
             raise Problem(404, "not_found", f"There was no such version of order {order_id}.")
     if order is None or not caller.may_see(order.customer_id, order.cart_id):
         raise NotFound("order", order_id)
+    if version is None and as_of is None:
+        looked_at(read.request, caller.principal, [order.customer_id])
     read.tagged(order.version)
     return read.answer(_JSON.dump_json(order))
 
@@ -131,6 +134,7 @@ async def _facts(order_id: OrderId, caller: Asking, read: Read) -> list[Recorded
     order = order_after(facts)
     if order is None or not caller.may_see(order.customer_id, order.cart_id):
         raise NotFound("order", order_id)
+    looked_at(read.request, caller.principal, [order.customer_id])
     return facts
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query, Response
 from pydantic import BaseModel
 
+from api.audited import looked_at
 from api.fields import OrderPath
 from api.media import JSON, PDF, chosen
 from api.order_access import Asking, WhoAsks
@@ -145,6 +146,7 @@ async def _papers(order_id: OrderId, read: Read, caller: Asking) -> tuple[Order,
 
 
 async def _answered(found: Paper, order: Order, read: Read, caller: Asking) -> Response | Document:
+    looked_at(read.request, caller.principal, [order.customer_id])
     shown_paper = document(found, order)
     if chosen(read.request, (JSON, PDF)) == JSON:
         return shown_paper

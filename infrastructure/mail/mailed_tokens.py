@@ -18,10 +18,13 @@ from infrastructure.accounts import FIND
 from infrastructure.database import UNREACHABLE, Pool
 from infrastructure.mail.post import Letter, MailUnavailable, Post, Undeliverable
 
-Purpose = Literal["email-verification", "password-reset", "password-changed", "email-changed"]
+Purpose = Literal["email-verification", "password-reset", "already-registered", "password-changed", "email-changed"]
 
 GOOD_FOR = {"email-verification": timedelta(hours=24), "password-reset": timedelta(minutes=30)}
-"""Letters of these purposes hold a token, for so long."""
+"""Tokens are good for so long."""
+HOLDS: dict[Purpose, Purpose] = {each: each for each in ("email-verification", "password-reset")}
+HOLDS["already-registered"] = "password-reset"
+"""What the token in a letter is for; other letters hold none."""
 LOOK_EVERY_S = 0.5
 ATTEMPTS_MAX = 10
 AT_ONCE = 20
@@ -44,10 +47,15 @@ WITHDRAW = "DELETE FROM mailed_tokens WHERE user_id = $1"
 PRUNE = "DELETE FROM mailed_tokens WHERE expires_at < clock_timestamp()"
 
 _WORDING = {
-    "email-verification": ("is this your address?", "please confirm that this address is yours, within 24 hours:"),
-    "password-reset": ("a new password", "somebody, perhaps you, wants a new password. Within 30 minutes:"),
-    "password-changed": ("your password has changed", "your password has changed, and you are signed out elsewhere."),
-    "email-changed": ("your address has changed", "your account has another e-mail address from now on."),
+    "email-verification": ("is this your address?", "Please confirm that this address is yours, within 24 hours:"),
+    "password-reset": ("a new password", "Somebody, perhaps you, wants a new password. Within 30 minutes:"),
+    "already-registered": (
+        "you have an account already",
+        "Somebody, perhaps you, wanted to open an account with this address. There is one, and nothing has "
+        "changed: just sign in. If you do not know the password any more, choose a new one within 30 minutes:",
+    ),
+    "password-changed": ("your password has changed", "Your password has changed, and you are signed out elsewhere."),
+    "email-changed": ("your address has changed", "Your account has another e-mail address from now on."),
 }
 _NOT_YOU = "If this was not you, let us know."
 
@@ -55,7 +63,8 @@ log = structlog.get_logger(__name__)
 
 
 class MailedTokens:
-    """`link` is where customers go with a token (`{link}/password-reset?token=...`); without one they get it bare."""
+    """`link` is where customers go with a token (`{link}/password-reset?token=...`); without one they get it bare, with
+    the path that takes it."""
 
     def __init__(self, pool: Pool, post: Post | None, *, shop: str, domain: str, link: str = "") -> None:
         self._pool, self._post = pool, post
@@ -108,15 +117,24 @@ class MailedTokens:
     async def _letter(self, email: str, purpose: Purpose) -> Letter | None:
         subject, text = _WORDING[purpose]
         parts = ["Hello,", text, _NOT_YOU, self._shop]
-        if purpose in GOOD_FOR:
+        if (kind := HOLDS.get(purpose)) is not None:
             account = await self._pool.fetchrow(FIND, email)
             if account is None:
                 return None
             token = secrets.token_urlsafe(32)
-            await self._pool.execute(KEEP, account["user_id"], purpose, _hash(token), email, GOOD_FOR[purpose])
-            parts.insert(2, f"{self._link}/{purpose}?token={token}" if self._link else token)
+            await self._pool.execute(KEEP, account["user_id"], kind, _hash(token), email, GOOD_FOR[kind])
+            parts.insert(2, f"{self._link}/{kind}?token={token}" if self._link else _bare(kind, token))
         message_id = f"{secrets.token_hex(16)}@{self._domain}"
         return Letter(message_id, email, f"{self._shop}: {subject}", "\n\n".join(parts) + "\n")
+
+
+def _bare(kind: Purpose, token: str) -> str:
+    """For a shop that has no page of its own for it yet."""
+    more = ', "password": "<the new one>"' if kind == "password-reset" else ""
+    return f"""{token}
+
+(That is a token, to be sent as {{"token": "<it>"{more}}} to POST /v1/auth/{kind}/confirm. With DAYBOOK_ACCOUNT_URL set,
+there would be a link here.)"""
 
 
 def _hash(token: str) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from infrastructure.settings import Settings
+from tests.e2e.mailbox import Mailbox
 from tests.e2e.service import Service, serving
 from tests.e2e.shop_client import ShopClient, open_client, settings_for
 
@@ -52,3 +53,11 @@ async def shop_client(settings: Settings) -> AsyncIterator[ShopClient]:
     """The whole service in this process. Tests of a module share what is in it, so they make what they talk about."""
     async with open_client(settings) as client:
         yield client
+
+
+@pytest.fixture
+def mailbox(shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
+    """The letters that the module's shop sends to accounts during the test."""
+    box = Mailbox()
+    monkeypatch.setattr(shop_client.shop.mailed_tokens, "_post", box)
+    return box

@@ -148,3 +148,17 @@ async def test_an_if_match_that_names_no_version_is_refused(shop_client: ShopCli
         f"/v1/products/{product.product_id}/archive", headers={"If-Match": value}
     )
     problem(answer, 400, "bad_request")
+
+
+async def test_a_body_of_the_wrong_kind_is_told_what_is_wanted(shop_client: ShopClient) -> None:
+    guest, token = shop_client.guest(), {"refresh_token": "x"}
+    for sent in ({}, {"data": token}, {"content": '"x"', "headers": {"Content-Type": "application/json"}}):
+        answer = await guest.request("POST", "/v1/auth/refresh", **sent)
+        found = problem(answer, 422, "validation_failed")
+        assert "a JSON object is needed, sent with Content-Type: application/json" in str(found["detail"]), found
+    form = {"username": "ann@example.com", "password": "x"}
+    answer = await guest.request("POST", "/v1/auth/login", json=form)
+    found = problem(answer, 422, "validation_failed")
+    assert "/username: required, in a form: Content-Type: application/x-www-form-urlencoded" in str(found["detail"])
+    answer = await guest.request("POST", "/v1/auth/login", data={"username": "ann@example.com"})
+    assert problem(answer, 422, "validation_failed")["detail"] == "/password: Field required"

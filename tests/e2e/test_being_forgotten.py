@@ -3,9 +3,11 @@
 import secrets
 from typing import Any
 
+import httpx
 import pytest
 import redis.asyncio
 
+import api.commands.privacy
 from api.wiring import Shop
 from events.privacy import SubjectForgotten
 from events.store import Append
@@ -90,6 +92,8 @@ async def test_nothing_of_the_forgotten_is_to_be_found(shop_client: ShopClient, 
     assert before["ship_to"] == {**person.home, "line2": ""} and (await ada.get("/v1/me")).json()["name"] == person.name
     report = await sums(shop_client)
     assert person.found_in(await dump(shop, "facts")) == []
+    for letter in ("password-reset", "email-verification"):
+        await shop_client.guest().post(f"/v1/auth/{letter}", {"email": person.email}, key="")
     assert set(person.words) == set(person.found_in(await dump(shop)))  # read tables hold them, and so would a backup
     connection = await connect(shop.database_url)
     held = await connection.fetchval("SELECT wrapped FROM person_keys WHERE person_id = $1", ada.user_id)
@@ -189,6 +193,10 @@ async def test_everything_about_me_is_handed_out(shop_client: ShopClient) -> Non
     assert facts["user"] == ["UserRegistered"] and facts["order"] == ["OrderPlaced"]
     assert facts["wishlist"] == ["WishAdded"] and "CartCheckedOut" in facts["cart"]
     assert stranger.found_in(answer.text) == [] and answer.text.count(person.email) == 2
+    [session] = export["sessions"]
+    [told] = [each for each in export["history"] if each["stream"] == f"session-{session['session_id']}"]
+    assert [fact["type"] for fact in told["facts"]] == ["SignedIn"]
+    assert told["facts"][0]["data"]["address"] == session["address"] != "Forgotten"
     assert (await shop_client.guest().get("/v1/me/export")).status_code == 401
 
 
@@ -209,3 +217,30 @@ async def test_the_forgetting_reaches_tables_that_rebuilds_have_left(shop_client
     assert person.found_in(await dump(shop)) == []
     await connection.execute(f"DROP TABLE {name}__new")
     await connection.close()
+
+
+async def test_an_order_that_is_placed_meanwhile_keeps_its_customer_or_is_refused(
+    shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Placed after it was looked whether there is one: the forgetting sees it all the same."""
+    ada, product = await shop_client.customer(), await shop_client.product()
+    person, check = Person(), api.commands.privacy._check
+    await ada.post("/v1/cart/lines", {"sku": product.sku})
+    placed: list[httpx.Response] = []
+
+    async def checked_too_early(shop: Shop, person_id: UserId) -> None:
+        await check(shop, person_id)
+        if not placed:
+            placed.append(await ada.post("/v1/orders", {"ship_to": person.home}))
+
+    monkeypatch.setattr("api.commands.privacy._check", checked_too_early)
+    admin = await shop_client.admin()
+    path, body = f"/v1/admin/users/{ada.user_id}/forget", {"reason": "asked by letter"}
+    assert (await admin.post(path, body)).json()["code"] == "still_needed"
+    order = (await ada.get(f"/v1/orders/{placed[0].json()['order_id']}")).json()
+    assert order["ship_to"]["name"] == person.name
+    await delivered(shop_client, ada, order["order_id"])
+    assert (await admin.post(path, body)).status_code == 200
+    # A process that has not heard of it yet.
+    assert (await ada.post("/v1/cart/lines", {"sku": product.sku})).status_code == 404
+    assert (await ada.post("/v1/orders", {"ship_to": person.home})).json()["code"] == "cart_empty"

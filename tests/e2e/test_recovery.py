@@ -11,41 +11,12 @@ import pytest
 
 from api.commands import recovery
 from infrastructure.limits import Limit
-from infrastructure.mail.post import FolderPost, Letter, MailUnavailable
+from infrastructure.mail.post import FolderPost, Letter
+from tests.e2e.mailbox import Mailbox
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
 from tests.waiting import TRIES, eventually
 
 NEW = "another horse 8"
-
-
-class Mailbox:
-    """What has been sent since it was opened; `away` says that the mail server is."""
-
-    def __init__(self) -> None:
-        self.letters: list[Letter] = []
-        self.away = False
-
-    async def send(self, letter: Letter) -> None:
-        if self.away:
-            raise MailUnavailable("no route")
-        self.letters.append(letter)
-
-    async def token(self, to: str, about: str) -> str:
-        """The token of the newest letter to this address."""
-
-        async def came() -> bool:
-            return any(each.to == to and about in each.subject for each in self.letters)
-
-        await eventually(came)
-        letter = [each for each in self.letters if each.to == to and about in each.subject][-1]
-        return max(letter.text.split(), key=len)
-
-
-@pytest.fixture
-def mailbox(shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
-    box = Mailbox()
-    monkeypatch.setattr(shop_client.shop.mailed_tokens, "_post", box)
-    return box
 
 
 async def ask(client: ShopClient, what: str, email: str) -> Any:
@@ -96,7 +67,7 @@ async def test_a_new_password_ends_all_sessions_and_is_told(shop_client: ShopCli
     assert await log_in_status(shop_client, caller.email, PASSWORD) == 401
     assert await log_in_status(shop_client, caller.email, NEW) == 200
     assert (await shop_client.guest().post("/v1/auth/password-reset/confirm", body, key="")).status_code == 422
-    await mailbox.token(caller.email, "your password has changed")
+    await mailbox.letter(caller.email, "your password has changed")
 
 
 async def test_a_token_is_good_for_its_own_purpose_and_only_the_newest_one(
@@ -153,7 +124,7 @@ async def test_a_letter_waits_for_the_mail_server_and_no_token_lies_about(
 
 async def test_nobody_gets_many_letters(shop_client: ShopClient, mailbox: Mailbox) -> None:
     caller = await shop_client.sign_up()
-    await mailbox.token(caller.email, "is this your address")
+    await mailbox.letter(caller.email, "is this your address")
     for _ in range(6):
         assert (await ask(shop_client, "password-reset", caller.email)).status_code == 202
         await shop_client.shop.mailed_tokens.send_due()
@@ -202,7 +173,7 @@ async def test_a_new_address_must_be_verified_and_the_one_before_is_told(
     assert answer.status_code == 200, answer.text
     me = (await caller.get("/v1/me")).json()
     assert (me["email"], me["verified"]) == (new, False)
-    await mailbox.token(caller.email, "your address has changed")
+    await mailbox.letter(caller.email, "your address has changed")
     token = await mailbox.token(new, "is this your address")
     await shop_client.guest().post("/v1/auth/email-verification/confirm", {"token": token}, key="")
     assert (await caller.get("/v1/me")).json()["verified"] is True

@@ -64,6 +64,8 @@ async def test_a_service_does_all_its_work_under_it(
         assert (await verify(shop.pool, shop.keyring)).sound
         assert (await admin.get("/v1/events")).status_code == 200
         assert (await admin.get("/v1/audit/verify")).status_code == 200
+        assert (await admin.get("/v1/audit/accesses")).json()["data"]
+        await shop.accesses.prune()
         assert (await admin.get("/v1/reports/summary", as_of="2026-01-01T00:00:00Z")).status_code == 200
         refused = await admin.post("/v1/admin/projections/stock_level/rebuild")
         assert refused.status_code == 409 and "daybook migrate" in refused.json()["detail"]
@@ -96,6 +98,8 @@ async def test_a_service_does_all_its_work_under_it(
         "UPDATE seals SET root = ''",
         "DELETE FROM seals",
         "INSERT INTO archives SELECT * FROM archives",
+        "UPDATE accesses SET actor = ''",
+        "DELETE FROM accesses",
         "SELECT wrapped FROM person_keys",
         "UPDATE person_keys SET wrapped = ''",
         "DELETE FROM person_keys",

@@ -53,7 +53,7 @@ from commands.product import (
 )
 from commands.rejections import Rejected
 from commands.returning import Back, ReturnOrder
-from commands.session import EndSession, RecordRefusal, RecordReuse, RecordSignIn
+from commands.session import EndSession, RecordRefusal, RecordRegistration, RecordReuse, RecordSignIn
 from commands.settlement import (
     RecordActionRequired,
     RecordAuthorization,
@@ -238,6 +238,7 @@ REST: list[Command] = [
     *(RecordReuse(id_, ANN) for id_ in ("ses_1", "ses_2")),
     *(EndSession(id_, ANN, "logged_out") for id_ in ("ses_1", "ses_2")),
     RecordRefusal(ANN),
+    RecordRegistration(ANN),
     ForgetSubject(UserId("usr_bob"), "asked"),
     *(kind(ANN, STAFF) for kind in (GrantRole, RevokeRole)),
     *(RecordMail(order, mail, "order_paid", "ann@example.org") for order in ORDERS for mail in "ab"),
@@ -253,6 +254,7 @@ SAY_MORE = (
     ReturnOrder,
     RecordPasswordChange,
     RecordRefusal,
+    RecordRegistration,
 )
 NEXT = {
     Status.NEW: {Status.NEW, Status.PENDING},
@@ -306,16 +308,11 @@ class AnyShop(RuleBasedStateMachine):
             for fact in self.shop.facts(f"order-{order_id}"):
                 if isinstance(fact, PaymentEvent):
                     rows = payments.evolve(rows, fact)
-<<<<<<< HEAD
             state, captured, refunded = payments.told(order.total.amount, rows)
             assert (state, captured - refunded) == (order.payment, order.held)
-=======
-            assert payments.state_of(order.total.amount, rows) == order.payment
-            assert sum(each.captured_minor - each.refunded_minor for each in rows) == order.held
             going_back = {each.payment_id: each.refunding_minor for each in rows if each.refunding_minor}
             ways = {payment_id: sum(each.refunding.values()) for payment_id, each in order.payments.items()}
             assert going_back == {payment_id: units for payment_id, units in ways.items() if units}
->>>>>>> 9b02a44 (Readable refusals, lives and confirm page; refunds under way are told apart; the shop machine reads everything at once)
 
     @invariant()
     def stock_is_never_less_than_what_is_promised(self) -> None:

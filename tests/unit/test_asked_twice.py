@@ -28,7 +28,7 @@ from commands.product import (
     UnpublishProduct,
 )
 from commands.returning import Back, ReturnOrder
-from commands.session import EndSession, RecordRefusal, RecordReuse, RecordSignIn
+from commands.session import EndSession, RecordRefusal, RecordRegistration, RecordReuse, RecordSignIn
 from commands.settlement import (
     RecordActionRequired,
     RecordAuthorization,
@@ -203,6 +203,7 @@ BY_KEY: dict[type, Story] = {
         (stocked, AddToCart(CART, SMALL, 2)),
         (stocked, ReceiveStock(SMALL, 5)),
         ((), RecordRefusal(ANN)),
+        ((), RecordRegistration(ANN)),
         ((registered,), RecordPasswordChange(ANN)),
         (stocked, AdjustStock(SMALL, -3, "broken")),
         ((*stocked, *attic), TransferStock(SMALL, 2, "attic", "main")),

@@ -1,11 +1,13 @@
 """What a guest has put into a cart comes along at sign-in: all of it, once, as far as a cart holds it."""
 
 from commands.cart import MAX_LINES, MAX_QUANTITY, AddToCart, CartLine, ClearCart, MergeCarts, carts, own_cart
+from commands.privacy import ForgetSubject
+from commands.rejections import NotFound
 from commands.user import RegisterUser
 from events.cart import CartClosed, CartLineAdded, CartMerged, CartOpened, MergedLine
 from events.values import CartId, Sku, UserId
 from tests.unit.pasts import ANN, GUEST, LARGE, MUG, SMALL, catalog, eur, guests_cart
-from tests.unit.shop import given
+from tests.unit.shop import given, refused
 
 MINE = own_cart(ANN)
 mine = (CartOpened(MINE, ANN), CartLineAdded(MINE, SMALL, MUG, 2), CartLineAdded(MINE, LARGE, MUG, 1))
@@ -78,3 +80,12 @@ def test_a_customers_own_cart_takes_additions_whatever_became_of_it() -> None:
     shop = given(*catalog, *mine)
     shop.when(MergeCarts(MINE, UserId("usr_bob")))
     assert shop.when(AddToCart(MINE, LARGE, 1, ANN)) == [CartLineAdded(MINE, LARGE, MUG, 1, (eur(900),))]
+
+
+def test_into_the_cart_of_someone_forgotten_nothing_goes_any_more() -> None:
+    shop = given(*catalog, *mine, *guests_cart)
+    shop.when(ForgetSubject(ANN, "asked"))
+    assert shop(carts(MINE)).lines == {}
+    with refused(NotFound):
+        shop.when(AddToCart(MINE, LARGE, 1, ANN))
+    assert shop.when(MergeCarts(GUEST, ANN)) == []

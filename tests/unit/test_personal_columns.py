@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from commands import DECIDERS
+from commands.cart import own_cart
 from commands.privacy import ForgetSubject, persons
 from events import EVENT_TYPES, personal_fields, stream_of
+from events.cart import CartClosed
 from events.privacy import SubjectForgotten
 from events.store import Bare
 from events.values import UserId
@@ -52,5 +54,8 @@ def test_the_columns_that_show_it_are_named(projection: Projection[Any], kind: t
 def test_someone_is_forgotten_once() -> None:
     ann = UserId("usr_ann")
     assert ForgetSubject in DECIDERS and persons(ann).stream == "person-usr_ann"
-    assert given().when(ForgetSubject(ann, "asked")) == [SubjectForgotten(ann, "asked")]
+    cart = own_cart(ann)
+    assert given().when(ForgetSubject(ann, "asked")) == [SubjectForgotten(ann, "asked"), CartClosed(cart, cart)]
+    guest = UserId("gst_1")
+    assert given().when(ForgetSubject(guest, "asked")) == [SubjectForgotten(guest, "asked")]
     assert given(SubjectForgotten(ann, "asked")).when(ForgetSubject(ann, "again")) == []

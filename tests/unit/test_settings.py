@@ -160,3 +160,16 @@ def test_the_containers_are_given_every_setting() -> None:
 def _variables() -> set[str]:
     own = {"database_url", "database_direct_url", "redis_url", "secret_key", "master_key", "sealing_key"}
     return {name.upper() if name in own else f"DAYBOOK_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_addresses_are_proved_before_signing_in_where_a_mail_server_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    assert load().unproven_may_sign_in
+    monkeypatch.setenv("DAYBOOK_SMTP_URL", "smtp://mail.test")
+    assert not load().unproven_may_sign_in
+    assert load(development=True).unproven_may_sign_in
+    monkeypatch.setenv("DAYBOOK_VERIFY_ADDRESSES", "false")
+    assert load().unproven_may_sign_in
+    monkeypatch.setenv("DAYBOOK_VERIFY_ADDRESSES", "true")
+    assert not load(development=True).unproven_may_sign_in

@@ -1,0 +1,2 @@
+DROP FUNCTION accesses_pruned;
+DROP TABLE accesses;

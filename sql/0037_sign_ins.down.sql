@@ -1,0 +1,1 @@
+DROP INDEX facts_sign_ins;
