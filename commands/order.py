@@ -8,6 +8,7 @@ from enum import StrEnum
 from commands import money
 from commands.decider import Fold, Read
 from commands.money import OPEN, Payments, PaymentState, state_of
+from commands.order_refusals import PARTLY_SENT, SAID
 from commands.rejections import InvalidTransition, NotFound
 from events.order import (
     OrderCancelled,
@@ -188,8 +189,7 @@ def placed(order_id: OrderId, read: Read) -> Order:
 
 
 def cannot(order: Order, to: str) -> InvalidTransition:
+    allowed, said = ALLOWED.get(order.status, ()), SAID.get((order.status, to), "")
     if order.is_partly_shipped:
-        return InvalidTransition(
-            "order", order.status, to, (Status.SHIPPED,), why="a part of it has been sent and a part is yet to be"
-        )
-    return InvalidTransition("order", order.status, to, ALLOWED.get(order.status, ()))
+        allowed, said = (Status.SHIPPED,), said if to == Status.PAID else PARTLY_SENT
+    return InvalidTransition("order", order.status, to, allowed, said=said)

@@ -6,8 +6,9 @@ from typing import assert_never
 
 from commands.decider import Read
 from commands.money import OPEN, Payment, PaymentState
-from commands.order import Order, Status, cannot, placed
-from commands.rejections import AmountRefused, LimitExceeded, PaymentUnderWay
+from commands.order import ALLOWED, Order, Status, cannot, placed
+from commands.order_refusals import NOT_SET_ASIDE
+from commands.rejections import AmountRefused, InvalidTransition, LimitExceeded, PaymentUnderWay
 from events import Event
 from events.order import OrderPaid
 from events.payment import CaptureRequested, PaymentRequested, PaymentVoidRequested, RefundRequested
@@ -110,8 +111,10 @@ def _capture_requested(command: CapturePayment, order: Order) -> Sequence[Event]
         return []
     payment_id = order.open_payment
     payment = order.payments[payment_id] if payment_id else Payment()
-    if payment_id is None or order.status is not Status.PENDING or payment.step is not PaymentState.AUTHORIZED:
+    if order.status is not Status.PENDING:
         raise cannot(order, Status.PAID)
+    if payment_id is None or payment.step is not PaymentState.AUTHORIZED:
+        raise InvalidTransition("order", order.status, Status.PAID, ALLOWED[order.status], said=NOT_SET_ASIDE)
     units = amount_of(amount, order, most=payment.capturable)
     _room(payment)
     return [CaptureRequested(order_id, payment_id, capture_id, Money(units, order.total.currency))]

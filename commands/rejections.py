@@ -28,13 +28,16 @@ class NotFound(Rejected):
 
 
 class InvalidTransition(Rejected):
-    """The thing is in a state in which this cannot be done."""
+    """The thing is in a state in which this cannot be done. `said` is for when the states say too little."""
 
     code = "invalid_transition"
 
-    def __init__(self, kind: str, state: str, to: str, allowed: Sequence[str] = (), *, why: str = "") -> None:
+    def __init__(
+        self, kind: str, state: str, to: str, allowed: Sequence[str] = (), *, why: str = "", said: str = ""
+    ) -> None:
+        article, because = "An" if kind[0] in "aeiou" else "A", f": {why}" if why else ""
         super().__init__(
-            f"{'An' if kind[0] in 'aeiou' else 'A'} {kind} that is {state} cannot become {to}{why and f': {why}'}.",
+            said or f"{article} {kind} that is {state} cannot become {to}{because}.",
             **{"from": state, "to": to, "allowed": list(allowed)},
         )
 

@@ -21,6 +21,12 @@ from events.payment import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RefundUnderWay:
+    refund_id: str
+    amount_minor: int
+
+
 @dataclass(slots=True)  # frozen, it would take twice as long to make, and every fact of a payment makes one
 class PaymentRow:
     """`step` is how far it came, `state` what is to be said of it; `refunding_minor` is asked back and has not arrived.
@@ -38,6 +44,8 @@ class PaymentRow:
     url: str = ""
     reason: str = ""
     state: str = ""
+    under_way: tuple[RefundUnderWay, ...] = ()
+    """What `refunding_minor` is the sum of."""
 
 
 Payments = tuple[PaymentRow, ...]
@@ -63,6 +71,7 @@ def _copied(row: PaymentRow) -> PaymentRow:
         row.refunded_minor,
         row.url,
         row.reason,
+        under_way=row.under_way,
     )
 
 
@@ -85,17 +94,25 @@ def _change(row: PaymentRow, event: PaymentEvent) -> None:
             row.step, row.reason, row.url = "DECLINED", reason, ""
         case PaymentVoided():
             row.step, row.url = "CAPTURED" if row.captured_minor else "VOIDED", ""
-        case RefundRequested(amount=amount):
+        case RefundRequested(refund_id=refund_id, amount=amount):
             row.refunding_minor += amount.amount
-        case PaymentRefunded(amount=amount):
-            row.refunding_minor = max(0, row.refunding_minor - amount.amount)
+            row.under_way = (*row.under_way, RefundUnderWay(refund_id, amount.amount))
+        case PaymentRefunded(refund_id=refund_id, amount=amount):
             row.refunded_minor += amount.amount
-        case RefundFailed(reason=reason):
-            row.refunding_minor, row.reason = 0, reason
+            _arrived(row, refund_id)
+        case RefundFailed(refund_id=refund_id, reason=reason):
+            row.reason = reason
+            _arrived(row, refund_id)
         case CaptureRequested() | PaymentVoidRequested():
             pass
         case _:
             assert_never(event)
+
+
+def _arrived(row: PaymentRow, refund_id: str) -> None:
+    """Or it failed; one that nobody asked for is not under way."""
+    row.under_way = tuple([each for each in row.under_way if each.refund_id != refund_id])
+    row.refunding_minor = sum([each.amount_minor for each in row.under_way])
 
 
 def told(total_minor: int, payments: Payments) -> tuple[str, int, int]:

@@ -1,6 +1,6 @@
 """An order's life for people to read: each step with its time, its author and its cause, and what it changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from api.cli.output import clock, console
 from api.order_life import Change, Deed, Difference, steps
 from events.store import Recorded
 from events.values import Money
+
+Part = Mapping[str, Any]
 
 LATE_S = 1.0
 """Facts that were recorded later than this after they happened say so."""
@@ -54,34 +56,81 @@ def _headline(step: Deed, cause: int | None) -> Text:
 
 def _lines(change: Change) -> Iterable[str]:
     name = change.field.replace("_", " ")
-    if change.before is not None:
+    if item := ITEMS.get(change.field):
+        before = [item(each) for each in change.before or ()]
+        yield from (line for line in map(item, change.after or ()) if line not in before)
+    elif change.before is not None:
         yield f"{name}: {_text(change.before)} → {_text(change.after)}"
-    elif change.field == "lines":
-        for line in change.after:
-            price = _text(line["unit_price"])
-            yield f"line: {line['quantity']} x {line['name']} ({line['sku']}) at {price}{_sold_for(line)}"
     elif change.field == "shipping" and change.after:
         yield f"shipping: {change.after['name']} at {_text(change.after['price'])}{_sold_for(change.after)}"
-    elif change.after not in (None, ""):
+    elif change.after not in (None, "", []):
         yield f"{name}: {_text(change.after)}"
 
 
-def _sold_for(part: dict[str, Any]) -> str:
+def _line(line: Part) -> str:
+    return f"line: {_units(line)} ({line['sku']}) at {_text(line['unit_price'])}{_sold_for(line)}"
+
+
+def _sold_for(part: Part) -> str:
     less = f", less {_text(part['discount'])}" if part["discount"]["amount"] else ""
     return f"{less}, together {_text(part['total'])}"
+
+
+def _payment(payment: Part) -> str:
+    """`payment pay_...: CAPTURED, 30.00 EUR by tok_approve, captured 30.00 EUR, refunded 5.00 EUR`"""
+    by = f" by {payment['method']}" if payment["method"] else ""
+    sums = {"captured": "captured", "refunded": "refunded", "refunding": "on its way back"}
+    moved = [f", {word} {_text(payment[name])}" for name, word in sums.items() if payment[name]["amount"]]
+    more = [f", {payment['reason']}" if payment["reason"] else ""]
+    if payment["action_url"]:
+        more.append(f", to be confirmed at {payment['action_url']}")
+    about = f"payment {payment['payment_id']}: {payment['state']}, {_text(payment['amount'])}{by}"
+    return "".join([about, *moved, *more])
+
+
+def _shipment(parcel: Part) -> str:
+    by = "".join(f", {each}" for each in (parcel["carrier"], parcel["tracking"]) if each)
+    return f"parcel: {_all_units(parcel)}{by}, sent {clock(parcel['shipped_at'])}"
+
+
+def _return(back: Part) -> str:
+    """`return ret_...: 1 x MUG worth 7.00 EUR, on sale again at main; broken`"""
+    goods = []
+    for line in back["lines"]:
+        fate = f"on sale again at {line['location']}" if line["restocked"] else "written off"
+        goods.append(f"{_units(line)} worth {_text(line['worth'])}, {fate}")
+    return f"return {back['return_id']}: {'; '.join(goods)}{back['reason'] and '; ' + back['reason']}"
+
+
+def _all_units(parcel: Part) -> str:
+    return ", ".join(map(_units, parcel["lines"]))
+
+
+def _units(line: Part) -> str:
+    return f"{line['quantity']} x {line.get('name') or line['sku']}"
+
+
+ITEMS: Mapping[str, Callable[[Any], str]] = {
+    "lines": _line,
+    "payments": _payment,
+    "shipments": _shipment,
+    "returns": _return,
+    "credit_notes": lambda number: f"credit note: {number}",
+}
+"""What an order has several of: each is a line of its own, said when it is new or not what it was."""
 
 
 def _text(value: Any) -> str:
     match value:
         case None | "":
             return "-"
+        case bool():
+            return "yes" if value else "no"
         case datetime():
             return clock(value)
         case {"amount": int(amount), "currency": str(currency)}:
             return str(Money(amount, currency))
         case dict():
             return ", ".join(_text(part) for part in value.values() if part)
-        case list():
-            return "; ".join(_text(part) for part in value) or "-"
         case _:
             return str(value)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import html
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from starlette.routing import Route
 from infrastructure.listening import KEEP_ALIVE_S, open_listener
 from infrastructure.sandbox.bank import Bank, Refusal
 from infrastructure.sandbox.ledger import Ledger, Row
+from infrastructure.sandbox.page import no_page, page
 
 FILE = "sandbox-gateway.sqlite3"
 LOOK_EVERY_S = 0.1
@@ -80,8 +80,8 @@ def app_of(bank: Bank, public_url: str) -> Starlette:
             else:
                 payment = bank.by_reference(reference)
         except Refusal as refusal:
-            return JSONResponse({"reason": refusal.reason}, refusal.status)
-        return HTMLResponse(_PAGE.format(**{name: html.escape(str(value)) for name, value in payment.items()}))
+            return HTMLResponse(no_page(f"{refusal.reason.capitalize()}."), refusal.status)
+        return HTMLResponse(page(payment))
 
     return Starlette(
         routes=[
@@ -180,10 +180,3 @@ def _shown(payment: Row, public_url: str) -> Row:
 
 def _time(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-_PAGE = """<!doctype html><title>Sandbox bank</title>
-<body style="font: 16px system-ui; max-width: 30rem; margin: 4rem auto">
-<h1>Sandbox bank</h1><p>Order {order_id}: {amount} minor units of {currency}. This payment is <b>{status}</b>.</p>
-<form method="post"><button formaction="?answer=approve">Approve</button>
-<button formaction="?answer=decline">Decline</button></form>"""

@@ -191,11 +191,12 @@ def _order(tables: Tables, kind: str, body: Row, fact: Row) -> None:
             taken = {"captured_minor": order["captured_minor"], "step": "CAPTURED", "state": "CAPTURED"}
             order["payments"] = [tried[0] | taken]
         case "RefundRequested":
-            order["payments"][-1] |= {"refunding_minor": body["amount"]["amount"]}
+            back = {"refund_id": body["refund_id"], "amount_minor": body["amount"]["amount"]}
+            order["payments"][-1] |= {"refunding_minor": body["amount"]["amount"], "under_way": [back]}
         case "PaymentRefunded":
             order["refunded_minor"] = body["amount"]["amount"]
-            back = {"refunding_minor": 0, "refunded_minor": order["refunded_minor"], "state": "REFUNDED"}
-            order["payments"][-1] |= back
+            order["payments"][-1] |= {"refunding_minor": 0, "under_way": [], "state": "REFUNDED"}
+            order["payments"][-1] |= {"refunded_minor": order["refunded_minor"]}
             _moved(tables, body, fact, 0, order["refunded_minor"])
         case "OrderInvoiced":
             order["invoice"] = body["number"]
@@ -212,7 +213,7 @@ def _order(tables: Tables, kind: str, body: Row, fact: Row) -> None:
 
 def _payment(body: Row, **said: str) -> Row:
     sums = {"amount_minor": body["amount"]["amount"], "captured_minor": 0, "refunding_minor": 0, "refunded_minor": 0}
-    return {"payment_id": body["payment_id"], "url": "", "reason": "", **sums, **said}
+    return {"payment_id": body["payment_id"], "url": "", "reason": "", "under_way": [], **sums, **said}
 
 
 def _placed(tables: Tables, body: Row, fact: Row) -> None:

@@ -112,6 +112,9 @@ def _revenue(facts: list[Event]) -> Iterator[str]:
         page = life.captured_minor - life.refunded_minor
         if not 0 <= order.held == page == rows[each]:
             yield f"{each}: the rules hold {order.held}, the page says {page}, the till {rows[each]}"
+        going_back = sum(sum(way.refunding.values()) for way in order.payments.values())
+        if going_back != (shown := sum(way.refunding_minor for way in life.payments)):
+            yield f"{each}: {going_back} are on their way back, and {shown} are shown"
         if (order.status, order.payment) != (life.status, life.payment):
             yield f"{each} is {order.status} and {order.payment}, and shown as {life.status} and {life.payment}"
 

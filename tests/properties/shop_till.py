@@ -111,20 +111,25 @@ class ShopTill(ShopDriver):
             self.tell(self.bank.do(asks[0], well=True), where)
 
     @precondition(lambda self: self.model.some_order("PENDING"))
-    @rule(quarters=st.integers(1, 3), back=st.booleans(), where=WHERE)
-    def pay_in_parts(self, quarters: int, back: bool, where: int) -> None:
+    @rule(quarters=st.integers(1, 3), back=st.sampled_from(["nothing", "a part", "a part, slowly"]), where=WHERE)
+    def pay_in_parts(self, quarters: int, back: str, where: int) -> None:
         """The newest order that waits for money: it is set aside, and taken in two parts. In between some of it goes
-        `back`, and is paid once more."""
+        back, and is paid once more; `slowly`: before it has gone."""
         which = list(reversed(self.model.orders)).index(self.model.some_order("PENDING"))
         self.pay(which, False, where)
         self.bank_catches_up(which, where)
-        for part in (quarters, None):
-            self.capture(which, part, where)
+        self.capture(which, quarters, where)
+        self.bank_catches_up(which, 1 - where)
+        if back != "nothing":
+            self.give_back(which, 1, where)
+        if back == "a part":
+            self.bank_catches_up(which, where)
+        self.capture(which, None, where)
+        if back == "a part, slowly":
+            self.bank_works(which, len(self.asks(self.order(which))) - 1, True, False, where)
+        else:
             self.bank_catches_up(which, 1 - where)
-            if back and part:
-                self.give_back(which, 1, where)
-                self.bank_catches_up(which, where)
-        if back:
+        if back != "nothing":
             self.pay(which, True, where)
             self.bank_catches_up(which, 1 - where)
 

@@ -308,6 +308,9 @@ class AnyShop(RuleBasedStateMachine):
                     rows = payments.evolve(rows, fact)
             state, captured, refunded = payments.told(order.total.amount, rows)
             assert (state, captured - refunded) == (order.payment, order.held)
+            going_back = {each.payment_id: each.refunding_minor for each in rows if each.refunding_minor}
+            ways = {payment_id: sum(each.refunding.values()) for payment_id, each in order.payments.items()}
+            assert going_back == {payment_id: units for payment_id, units in ways.items() if units}
 
     @invariant()
     def stock_is_never_less_than_what_is_promised(self) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from commands import Command
 from commands.money import PaymentState
-from commands.order import Status, orders
+from commands.order import ALLOWED, Order, Status, cannot, orders
 from commands.order_life import PAYMENT_GRACE, CancelOrder, CompleteOrder, LapseOrder, ShipOrder
+from commands.order_refusals import PAID_ALREADY, PARTLY_SENT
 from commands.payment import MAX_PAYMENT_ATTEMPTS, PayOrder
 from commands.rejections import InvalidTransition, LimitExceeded, NotFound, PaymentUnderWay
 from commands.settlement import RecordCapture, RecordDecline, RecordRefund
@@ -103,6 +104,18 @@ def test_an_order_can_be_paid_in_a_limited_number_of_attempts() -> None:
 def test_an_order_is_paid_only_while_it_is_pending(past: tuple[Event, ...], state: str, allowed: list[str]) -> None:
     with refused(InvalidTransition, **{"from": state, "to": "PAID", "allowed": allowed}):
         given(*placed, *past).when(PAY_AGAIN)
+
+
+@pytest.mark.parametrize("to", ["PAID", "SHIPPED", "COMPLETED", "CANCELLED", "RETURNED"])
+@pytest.mark.parametrize("status", [each for each in Status if each is not Status.NEW])
+def test_whoever_is_refused_is_told_what_can_be_done(status: Status, to: str) -> None:
+    """Nobody is left to guess why a thing that is PAID cannot become PAID."""
+    possible = {*ALLOWED.get(status, ()), status if status is not Status.PAID else ""}
+    sent = status in (Status.SHIPPED, Status.COMPLETED)
+    if to not in possible and not (sent and to == "RETURNED"):
+        assert "cannot become" not in cannot(Order(status), to).detail
+    assert cannot(Order(Status.PAID, parcels=1), "PAID").detail == PAID_ALREADY
+    assert cannot(Order(Status.PAID, parcels=1), "CANCELLED").detail == PARTLY_SENT
 
 
 def test_money_that_comes_after_the_cancellation_is_written_down_but_pays_nothing() -> None:

@@ -9,6 +9,7 @@ import pytest
 from infrastructure.sandbox import TOKENS
 from infrastructure.sandbox.bank import Bank, Refusal
 from infrastructure.sandbox.ledger import Ledger
+from infrastructure.sandbox.page import page
 
 US, OTHERS = "us", "others"
 
@@ -120,6 +121,16 @@ def test_a_late_refund_moves_once_however_often_it_is_asked_for(bank: Bank) -> N
     bank.keep_promises()
     assert bank.refund(US, "pay_1", "ref_1", 1_000)["status"] == "refunded"
     assert (moved(bank), told(bank)) == ([("capture", 1_000), ("refund", 1_000)], ["refund.succeeded x1"])
+
+
+def test_the_page_asks_as_long_as_there_is_something_to_decide(bank: Bank) -> None:
+    payment = bank.authorize(US, asked("tok_action_required", amount=1_234))
+    before = page({**payment, "order_id": "<b>ord_1</b>"})
+    assert "12.34 EUR" in before and before.count("<button") == 2
+    assert "&lt;b&gt;ord_1" in before and "<b>" not in before
+    after = page(bank.confirm(payment["reference"], approved=True))
+    assert "<button" not in after and "approved" in after
+    assert "<button" not in page({**payment, "status": "declined"})
 
 
 def test_a_shopper_confirms_once(bank: Bank) -> None:
