@@ -12,11 +12,18 @@ _COLUMNS = "order_id, status, total_minor, currency, payments::text, updated_at"
 PLACED_SINCE = f"""SELECT {_COLUMNS} FROM order_summary
     WHERE placed_at >= $1 AND payments::text <> '[]' ORDER BY placed_at, order_id"""
 THESE = f"SELECT {_COLUMNS} FROM order_summary WHERE order_id = ANY ($1::text[])"
-# What open orders count on, and what stock has reserved for them.
+# What open orders count on, less what was sent of them in parts, and what stock has reserved for them.
 UNKEPT = """SELECT sku, promised.units, coalesce(kept.units, 0) AS kept
-    FROM (SELECT line->>'sku' AS sku, sum((line->>'quantity')::bigint)::bigint AS units
-        FROM order_summary CROSS JOIN LATERAL json_array_elements(lines) AS line
-        WHERE status IN ('PENDING', 'PAID') GROUP BY 1) promised
+    FROM (SELECT sku, sum(units)::bigint AS units
+        FROM (
+            SELECT line->>'sku' AS sku, (line->>'quantity')::bigint AS units
+            FROM order_summary CROSS JOIN LATERAL json_array_elements(lines) AS line WHERE status IN ('PENDING', 'PAID')
+            UNION ALL
+            SELECT sent->>'sku', -(sent->>'quantity')::bigint
+            FROM order_summary CROSS JOIN LATERAL json_array_elements(shipments) AS parcel
+                CROSS JOIN LATERAL json_array_elements(parcel->'units') AS sent
+            WHERE status = 'PAID'
+        ) AS part GROUP BY sku) AS promised
     LEFT JOIN (SELECT sku, sum(reserved)::bigint AS units FROM stock_level GROUP BY sku) kept USING (sku)
     WHERE promised.units > coalesce(kept.units, 0) ORDER BY sku"""
 

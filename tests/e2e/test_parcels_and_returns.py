@@ -45,6 +45,23 @@ async def test_an_order_goes_out_in_two_parcels(shop_client: ShopClient) -> None
     assert (await ann.get(path, version=order["version"])).json() == order, "the table says what the facts say"
 
 
+async def test_reconciliation_counts_what_is_yet_to_be_sent(shop_client: ShopClient) -> None:
+    ann, staff = await shop_client.customer(), await shop_client.staff()
+    order_id, sku = await _paid(shop_client, ann)
+    assert (await staff.post(f"/v1/orders/{order_id}/ship", _parcel(sku, 2, "T-1"))).status_code == 200
+    assert await _unkept(staff, sku) == []
+    change = "UPDATE stock_level SET reserved = reserved + $2 WHERE sku = $1"
+    await shop_client.shop.pool.execute(change, sku, -1)
+    assert await _unkept(staff, sku) == [(1, 0)]
+    await shop_client.shop.pool.execute(change, sku, 1)
+
+
+async def _unkept(staff: Caller, sku: str) -> list[tuple[int, int]]:
+    """What reconciliation finds: units that are to be sent, and units that are reserved."""
+    found = (await staff.get("/v1/reports/reconciliation")).json()["data"]
+    return [(each["expected"], each["found"]) for each in found if each["sku"] == sku]
+
+
 async def test_a_part_is_sent_once_by_its_key(shop_client: ShopClient) -> None:
     ann, staff = await shop_client.customer(), await shop_client.staff()
     order_id, sku = await _paid(shop_client, ann)
