@@ -65,6 +65,8 @@ def _page(document: Document, *, is_copy: bool) -> dict[str, Any]:
             ["Order", document.order_id],
             ["Ordered", _day(document.ordered_at)],
         ],
+        # What goes back is what was paid, with tax and less discounts: not a multiple of any unit price.
+        "priced": is_invoice,
         "taxed": bool(document.tax.amount),
         "lines": [_line(line) for line in document.lines],
         "sums": list(_sums(document)),
