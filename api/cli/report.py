@@ -7,7 +7,7 @@ import typer
 from api.cli.opening import in_shop, tool_settings
 from api.cli.outcome import ExitCode, Missing
 from api.cli.output import AsJson, say, say_json, say_table
-from api.cli.reporting import AsOf, Currency, Form, From, To, asked, say_rows, tell
+from api.cli.reporting import Asked, reporting, say_rows, tell
 
 if TYPE_CHECKING:
     from api.wiring import Shop
@@ -21,21 +21,13 @@ GroupBy = Annotated[Period | None, typer.Option(help="Split the span by this.")]
 
 
 @app.command()
-def summary(
-    since: From = None,
-    until: To = None,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
-) -> None:
+@reporting
+def summary(question: Asked) -> None:
     """The figures of a whole span of time."""
     from dataclasses import asdict
 
     from queries.reports.summary import READS, Summary
     from queries.reports.summary import summary as figures
-
-    question = asked(since, until, as_of, currency, form, as_json)
 
     async def found(shop: "Shop") -> "tuple[Question, Summary]":
         about = await question.question(shop, READS)
@@ -46,74 +38,54 @@ def summary(
 
 
 @app.command()
+@reporting
 def sales(
-    since: From = None,
-    until: To = None,
+    question: Asked,
     group_by: Annotated[Period, typer.Option(help="The length of a period.")] = "day",
     by: Annotated[
         Literal["category", "department", "product"] | None, typer.Option(help="Split every period by this.")
     ] = None,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
 ) -> None:
     """Orders, units and money by period. An order counts when it is paid; money, when it comes and goes back."""
     from queries.reports.sales import sales
 
-    tell(asked(since, until, as_of, currency, form, as_json), sales[by], group_by, group=by)
+    tell(question, sales[by], group_by, group=by)
 
 
 @app.command()
-def products(
-    since: From = None,
-    until: To = None,
-    group_by: GroupBy = None,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
-) -> None:
+@reporting
+def products(question: Asked, group_by: GroupBy = None) -> None:
     """What each product sold for, the one that sold for most first."""
     from queries.reports.sales import sales
 
-    tell(asked(since, until, as_of, currency, form, as_json), sales["product"], group_by, group="product")
+    tell(question, sales["product"], group_by, group="product")
 
 
 @app.command()
+@reporting
 def categories(
-    since: From = None,
-    until: To = None,
+    question: Asked,
     group_by: GroupBy = None,
     level: Annotated[
         Literal["category", "department"], typer.Option(help="A department is a category with all below it.")
     ] = "category",
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
 ) -> None:
     """What the articles of each category sold for, the one that sold for most first."""
     from queries.reports.sales import sales
 
-    tell(asked(since, until, as_of, currency, form, as_json), sales[level], group_by, group=level)
+    tell(question, sales[level], group_by, group=level)
 
 
 @app.command()
+@reporting
 def customers(
-    since: From = None,
-    until: To = None,
+    question: Asked,
     group_by: GroupBy = None,
     by: Annotated[Literal["customer"] | None, typer.Option(help="One by one, what each has been worth.")] = None,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
 ) -> None:
     """Who bought, new and returning, and what new customers have been worth so far."""
     from queries.reports.customers import customers, customers_each
 
-    question = asked(since, until, as_of, currency, form, as_json)
     if by:
         tell(question, customers_each)
     else:
@@ -121,20 +93,15 @@ def customers(
 
 
 @app.command()
+@reporting
 def inventory(
-    since: From = None,
-    until: To = None,
+    question: Asked,
     group_by: GroupBy = None,
     low: Annotated[bool, typer.Option("--low", help="Only what is running out.")] = False,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
 ) -> None:
     """What lay in stock at the end of the span, its value at list prices, and how much was sold in between."""
     from queries.reports.inventory import inventory, inventory_by_period
 
-    question = asked(since, until, as_of, currency, form, as_json)
     if group_by:
         tell(question, inventory_by_period, group_by)
     else:
@@ -142,36 +109,22 @@ def inventory(
 
 
 @app.command()
-def funnel(
-    since: From = None,
-    until: To = None,
-    group_by: GroupBy = None,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
-) -> None:
+@reporting
+def funnel(question: Asked, group_by: GroupBy = None) -> None:
     """How many carts were begun, and how many of them were checked out, paid and shipped up to now."""
     from queries.reports.carts import funnel
 
-    tell(asked(since, until, as_of, currency, form, as_json), funnel, group_by)
+    tell(question, funnel, group_by)
 
 
 @app.command("abandoned-carts")
-def abandoned_carts(
-    since: From = None,
-    until: To = None,
-    group_by: GroupBy = None,
-    as_of: AsOf = None,
-    currency: Currency = None,
-    form: Form = "table",
-    as_json: AsJson = False,
-) -> None:
+@reporting
+def abandoned_carts(question: Asked, group_by: GroupBy = None) -> None:
     """Carts with something in them that were last touched in the span: up to a day ago, unless --to says otherwise."""
     from queries.reports.carts import abandoned_carts, abandoned_carts_by_period
 
     report = abandoned_carts_by_period if group_by else abandoned_carts
-    tell(asked(since, until, as_of, currency, form, as_json), report, group_by, untouched=True)
+    tell(question, report, group_by, untouched=True)
 
 
 @app.command()

@@ -1,15 +1,17 @@
 """How `daybook report` asks, and how it tells: as a table, as JSON like the API's, or as CSV."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from api.cli.opening import in_shop, tool_settings
 from api.cli.outcome import Misused, Refused
-from api.cli.output import errors, say_json, say_table
+from api.cli.output import AsJson, errors, say_json, say_table
 from api.cli.parameters import parsed
 
 if TYPE_CHECKING:
@@ -65,12 +67,36 @@ class Asked:
         return question
 
 
+def reporting(report: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options that all reports have, which it gets as one question, and with those of its own."""
+    known = get_type_hints(report, include_extras=True)
+    _, *own = [
+        parameter.replace(annotation=known[name], kind=Parameter.KEYWORD_ONLY)
+        for name, parameter in signature(report).parameters.items()
+    ]
+    common = signature(asked).parameters
+
+    @wraps(report)
+    def command(**given: Any) -> None:
+        report(asked(**{name: given.pop(name) for name in common}), **given)
+
+    command.__signature__ = Signature([*common.values(), *own])  # type: ignore[attr-defined]
+    command.__annotations__ = {}  # as they are said there
+    return command
+
+
 def asked(
-    since: str | None, until: str | None, as_of: str | None, currency: str | None, form: str, as_json: bool
+    *,
+    since: From = None,
+    until: To = None,
+    as_of: AsOf = None,
+    currency: Currency = None,
+    form: Form = "table",
+    as_json: AsJson = False,
 ) -> Asked:
     """What the options say. Raises Misused."""
     from api import times
-    from api.fields import Currency
+    from api.fields import Currency as CurrencyField
 
     if as_json and form != "table":
         raise Misused(f"give either --json or --format {form}")
@@ -80,7 +106,7 @@ def asked(
         parsed(times.From, since, "--from") or times.EARLIEST,
         parsed(times.To, until, "--to"),
         parsed(times.AsOf, as_of, "--as-of"),
-        parsed(Currency, currency or settings.currency, "--currency"),
+        parsed(CurrencyField, currency or settings.currency, "--currency"),
         "json" if as_json else "csv" if form == "csv" else "table",
     )
 
