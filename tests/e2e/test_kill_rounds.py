@@ -27,7 +27,7 @@ from tests.waiting import PATIENCE_S, eventually
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
 BUYERS = 10
 LOOKS = 1_000
-_APPENDING = """SELECT pid, state = 'active' FROM pg_stat_activity
+_APPENDING = """SELECT pid, state = 'active' AS is_appending FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND query LIKE '%append_facts(%' ORDER BY state = 'active' DESC LIMIT 1"""
 
 
@@ -90,10 +90,11 @@ class Shop:
         appends, in the middle of an append if it can be caught there."""
         async with self.load(), self._administrator() as admin:
             for _ in range(LOOKS):
-                pid, is_appending = await admin.fetchrow(_APPENDING)
-                if is_appending:
+                found = await admin.fetchrow(_APPENDING)
+                if found is not None and found["is_appending"]:
                     break
-            os.kill(pid, signal.SIGKILL)
+            assert found is not None
+            os.kill(found["pid"], signal.SIGKILL)
 
     async def kill_server(self) -> None:
         async with self.load():
