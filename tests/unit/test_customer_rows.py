@@ -21,16 +21,7 @@ from projections.cart import CartLineRow, CartRow, cart
 from projections.user_account import UserAccountRow, user_account
 from projections.wishlist import WishlistRow, WishRow, wishlist
 from tests.unit import pasts
-from tests.unit.pasts import (
-    ANN,
-    CART,
-    GUEST,
-    LARGE,
-    MUG,
-    ORDER,
-    SMALL,
-    eur,
-)
+from tests.unit.pasts import ANN, CART, GUEST, LARGE, MUG, ORDER, SMALL, eur
 from tests.unit.told_rows import minute, rows
 
 

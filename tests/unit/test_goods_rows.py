@@ -6,12 +6,7 @@ import pytest
 
 from events import Event
 from events.category import CategoryCreated, CategoryRemoved, CategoryRenamed
-from events.product import (
-    PriceChanged,
-    ProductArchived,
-    ProductDescribed,
-    VariantChanged,
-)
+from events.product import PriceChanged, ProductArchived, ProductDescribed, VariantChanged
 from events.stock import (
     StockAdjusted,
     StockArrived,
@@ -30,14 +25,7 @@ from projections.category import CategoryRow, category
 from projections.product import ProductRow, VariantRow, product
 from projections.stock_level import StockLevelRow, stock_level
 from tests.unit import pasts
-from tests.unit.pasts import (
-    KITCHEN,
-    LARGE,
-    MUG,
-    ORDER,
-    SMALL,
-    eur,
-)
+from tests.unit.pasts import KITCHEN, LARGE, MUG, ORDER, SMALL, eur
 from tests.unit.told_rows import minute, rows
 
 

@@ -10,24 +10,12 @@ from events.product import (
     VariantAdded,
     VariantChanged,
 )
-from events.stock import (
-    StockCommitted,
-    StockReceived,
-    StockReleased,
-    StockReserved,
-)
+from events.stock import StockCommitted, StockReceived, StockReleased, StockReserved
 from events.values import Money, ProductId
 from projections.availability import AvailabilityRow, availability
 from projections.listing import listing
 from projections.listing_price import listing_price
-from tests.unit.pasts import (
-    KITCHEN,
-    LARGE,
-    MUG,
-    ORDER,
-    SMALL,
-    eur,
-)
+from tests.unit.pasts import KITCHEN, LARGE, MUG, ORDER, SMALL, eur
 from tests.unit.told_rows import minute, rows
 
 

@@ -22,18 +22,7 @@ from projections.coupon import CouponRow, coupon
 from projections.order_summary import LAPSE_REASON, OrderSummaryRow, order_summary
 from projections.payments import PaymentRow
 from tests.unit import pasts
-from tests.unit.pasts import (
-    ANN,
-    CART,
-    LATER,
-    LINES,
-    NOON,
-    ORDER,
-    PAYMENT,
-    SECOND_PAYMENT,
-    TOTAL,
-    eur,
-)
+from tests.unit.pasts import ANN, CART, LATER, LINES, NOON, ORDER, PAYMENT, SECOND_PAYMENT, TOTAL, eur
 from tests.unit.told_rows import minute, rows
 
 

@@ -5,18 +5,12 @@ from typing import Any
 import pytest
 
 from events import EVENT_TYPES, Event, stream_of
-from events.cart import (
-    CartCleared,
-)
+from events.cart import CartCleared
 from events.category import CategoryRemoved
 from events.coupon import CouponWithdrawn
 from events.order import OrderLapsed
-from events.payment import (
-    PaymentRefunded,
-)
-from events.product import (
-    ProductArchived,
-)
+from events.payment import PaymentRefunded
+from events.product import ProductArchived
 from events.user import RoleGranted
 from events.values import ProductId
 from events.wishlist import WishRemoved
@@ -25,16 +19,7 @@ from projections.availability import AvailabilityRow
 from projections.projection import Projection, changed
 from tests.golden.__main__ import example
 from tests.unit import pasts
-from tests.unit.pasts import (
-    ANN,
-    CART,
-    KITCHEN,
-    MUG,
-    ORDER,
-    PAYMENT,
-    SMALL,
-    TOTAL,
-)
+from tests.unit.pasts import ANN, CART, KITCHEN, MUG, ORDER, PAYMENT, SMALL, TOTAL
 from tests.unit.told_rows import rows
 
 

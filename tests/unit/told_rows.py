@@ -8,9 +8,7 @@ from uuid import UUID
 from events import Event, stream_of
 from events.store import Metadata, Recorded
 from projections.projection import Key, Projection
-from tests.unit.pasts import (
-    NOON,
-)
+from tests.unit.pasts import NOON
 
 
 def recorded(events: Sequence[Event]) -> list[Recorded]:
