@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from infrastructure.ids import new_id
-from tests.e2e import folded
+from tests.e2e.folded_orders import Row
 from tests.e2e.service import authorization
 
 HOME = {"name": "Ann", "line1": "Street 1", "city": "Springfield", "postal_code": "12345", "country": "US"}
@@ -80,7 +80,7 @@ async def plenty(http: httpx.AsyncClient) -> str:
     return str(variant["sku"])
 
 
-def placed_by(facts: Sequence[folded.Row], buyers: Sequence[Buyer]) -> Counter[str]:
+def placed_by(facts: Sequence[Row], buyers: Sequence[Buyer]) -> Counter[str]:
     """How often each order of these buyers is in the book."""
     customers = {buyer.customer_id for buyer in buyers}
     placed = (fact["body"] for fact in facts if fact["type"] == "OrderPlaced")

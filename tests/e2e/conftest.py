@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from infrastructure import sessions
 from infrastructure.settings import Settings
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.service import Service, serving
 from tests.e2e.shop_client import ShopClient, open_client, settings_for
+from tests.waiting import PATIENCE_S
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hears_late() -> Iterator[None]:
+    """A busy machine may hear late of what was revoked; staff would be turned away then."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sessions, "DEAF_AFTER_S", PATIENCE_S)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,9 @@ import pytest
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, read
 from tests.e2e.test_two_processes import on_sale
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 RACERS, LIMIT, CANCELLED = 200, 20, 5
 CODE = "RACE"

@@ -11,6 +11,7 @@ from infrastructure.embedded import servers_in
 from infrastructure.ids import new_id
 from tests.e2e import folded
 from tests.e2e.buyers import Buyer, placed_by, plenty
+from tests.e2e.folded_orders import Row, Tables
 from tests.e2e.service import authorization, own_data_dir, serving
 from tests.waiting import eventually
 
@@ -57,7 +58,7 @@ async def _all_is_done(http: httpx.AsyncClient) -> bool:
     return all(state["lag"] == 0 for state in (await http.get("/health/ready")).json()["projections"])
 
 
-async def _read(data_dir: Path) -> tuple[list[folded.Row], folded.Tables]:
+async def _read(data_dir: Path) -> tuple[list[Row], Tables]:
     with servers_in(data_dir) as servers:
         connection = await asyncpg.connect(servers.database_url)
         try:

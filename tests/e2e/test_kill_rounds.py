@@ -26,8 +26,9 @@ from tests.waiting import PATIENCE_S, eventually
 
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
 BUYERS = 10
-_APPENDING = """SELECT pid FROM pg_stat_activity
-    WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%append_facts(%' LIMIT 1"""
+LOOKS = 1_000
+_APPENDING = """SELECT pid, state = 'active' AS is_appending FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND query LIKE '%append_facts(%' ORDER BY state = 'active' DESC LIMIT 1"""
 
 
 class Shop:
@@ -85,11 +86,15 @@ class Shop:
         await self._open()
 
     async def kill_backend(self) -> None:
-        """PostgreSQL ends all its sessions and recovers when one of its processes has died like this."""
+        """PostgreSQL ends all its sessions and recovers when one of its processes has died like this. The one that
+        appends, in the middle of an append if it can be caught there."""
         async with self.load(), self._administrator() as admin:
-            while (pid := await admin.fetchval(_APPENDING)) is None:
-                await asyncio.sleep(0)
-            os.kill(pid, signal.SIGKILL)
+            for _ in range(LOOKS):
+                found = await admin.fetchrow(_APPENDING)
+                if found is not None and found["is_appending"]:
+                    break
+            assert found is not None
+            os.kill(found["pid"], signal.SIGKILL)
 
     async def kill_server(self) -> None:
         async with self.load():

@@ -8,6 +8,9 @@ import pytest
 from infrastructure.settings import Settings
 from tests.e2e.serving import serving
 from tests.e2e.shop_client import ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 @pytest.mark.parametrize("path", ["/v1/products?limit=1", "/health/live", "/v1/categories", "/openapi.json", "/docs"])

@@ -30,6 +30,9 @@ from schemathesis.specs.openapi.checks import (
 
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, serving
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "12"))
 TIMEOUT_S = 30

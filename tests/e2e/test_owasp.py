@@ -11,7 +11,10 @@ import pytest
 
 from infrastructure.ids import new_id
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import takes_less_than
+
+pytestmark = EMBEDDED_ALONE
 
 HOME = {"name": "Ann", "line1": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
 

@@ -152,6 +152,7 @@ async def test_when_it_is_killed_under_load_readers_notice_nothing_and_no_order_
         while not done.is_set():
             reads[(await shop_client.guest().request("GET", "/v1/categories")).status_code] += 1  # products are cached
             reads[(await buyers[0].request("GET", "/v1/orders?limit=2")).status_code] += 1
+            await asyncio.sleep(0)
 
     load = [asyncio.create_task(each) for each in (*map(order, buyers), look(), look())]
     for _ in range(3):

@@ -8,6 +8,9 @@ import pytest
 
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import PASSWORD, ShopClient, open_client
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 async def login(client: ShopClient, email: str, password: str, address: str = "127.0.0.1") -> httpx.Response:

@@ -10,7 +10,7 @@ import pytest
 from infrastructure.cache import RedisCache
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Product, ShopClient, open_client
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 async def _reprice(client: ShopClient, product: Product, amount: int) -> int:
@@ -157,8 +157,11 @@ async def test_readers_who_race_a_writer_never_get_less_than_they_ask_for(shop_c
     assert await seen()
 
 
-async def test_a_cold_list_is_fetched_once_however_many_ask(shop_client: ShopClient, settings: Settings) -> None:
+async def test_a_cold_list_is_fetched_once_however_many_ask(
+    shop_client: ShopClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In one process and in another, which here is another app on the same database and Redis."""
+    monkeypatch.setattr("infrastructure.answers.OTHERS_TURN_S", PATIENCE_S)  # whose turn it is may be slow
     await shop_client.product()
     asked: list[str] = []
     other_settings = settings.model_copy(update={"workers_in_process": False})

@@ -86,3 +86,9 @@ _ROOM_ELSEWHERE = "CREATE TABLE IF NOT EXISTS facts_elsewhere PARTITION OF facts
 
 async def _trigger(admin: asyncpg.Connection, what: str) -> None:
     await admin.execute(f"ALTER TABLE facts {what} TRIGGER USER; ALTER TABLE seals {what} TRIGGER USER")
+
+
+def swapped(table: str, column: str, one: int, other: int) -> str:
+    """Without meeting on the way, since both are unique."""
+    return f"""UPDATE {table} SET {column} = {column} + 1000 WHERE {column} IN ({one}, {other});
+        UPDATE {table} SET {column} = {one + other} - ({column} - 1000) WHERE {column} > 1000"""

@@ -10,6 +10,9 @@ import pytest
 
 from tests.integration.archived_book import PART, ArchivedBook, open_archived_book
 from tests.integration.book import flaws
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 # Dies before or after the first call of a function; asyncio or a thread makes no difference to SIGKILL.
 PROGRAM = """

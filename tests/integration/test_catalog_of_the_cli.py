@@ -21,9 +21,10 @@ from events.values import CategoryId
 from infrastructure.embedded.lodging import dies_with_parent
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import settings_for
+from tests.kinds import EMBEDDED_ALONE
 from tests.tool import environment, said, tell
 
-pytestmark = pytest.mark.usefixtures("logs_as_they_were")
+pytestmark = [EMBEDDED_ALONE, pytest.mark.usefixtures("logs_as_they_were")]
 
 ROWS = 6_000
 

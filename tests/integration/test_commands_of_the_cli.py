@@ -18,9 +18,10 @@ from api.wiring import Shop
 from commands.policy import POLICIES
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import settings_for
+from tests.kinds import EMBEDDED_ALONE
 from tests.tool import environment, said, tell
 
-pytestmark = pytest.mark.usefixtures("logs_as_they_were")
+pytestmark = [EMBEDDED_ALONE, pytest.mark.usefixtures("logs_as_they_were")]
 
 Tool = Callable[..., str]
 

@@ -17,7 +17,10 @@ from commands.payment import CapturePayment, PayOrder, RefundOrder
 from events.values import CaptureId, Money, OrderId, PaymentId, RefundId
 from infrastructure.ids import new_id
 from tests.integration.test_reactor import OpenShop, opened, placed, settled
+from tests.kinds import EMBEDDED_ALONE
 from tests.till import EPOCH, Till
+
+pytestmark = EMBEDDED_ALONE
 
 __all__ = ["opened"]
 

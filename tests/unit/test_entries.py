@@ -35,7 +35,7 @@ from projections.sale_line import SaleLineRow, sale_line
 from projections.stock_entry import StockEntryRow, stock_entry
 from tests.unit import pasts
 from tests.unit.pasts import ANN, CART, CUPS, GUEST, KITCHEN, LARGE, MUG, ORDER, PAYMENT, SMALL, TOTAL, eur
-from tests.unit.test_projections import minute, rows
+from tests.unit.told_rows import minute, rows
 
 
 def entries(projection: Projection[Any], *events: Event) -> list[Any]:

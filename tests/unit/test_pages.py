@@ -8,7 +8,7 @@ from events.stock import StockReceived
 from events.values import Sku
 from infrastructure.event_store import Page
 from infrastructure.pages import Pages
-from tests.unit.test_projections import recorded
+from tests.unit.told_rows import recorded
 
 NOTHING: frozenset[str] = frozenset()
 

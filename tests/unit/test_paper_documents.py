@@ -20,7 +20,7 @@ from queries.paper import Document, Paper, Seller, document
 from queries.paper_taxes import Part, by_rate, shares
 from queries.rows import Money
 from tests.unit.pasts import ANN, KITCHEN, LARGE, MUG, ORDER, RETURN, SMALL, eur, paid, shipped
-from tests.unit.test_projections import recorded
+from tests.unit.told_rows import recorded
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 SHOP = Seller("Mugs & Wörter", ["Hafenstraße 12", "20457 Hamburg"], "DE123456789")
