@@ -41,11 +41,12 @@ def order(tables: Tables, kind: str, body: Row, fact: Row) -> None:
             taken = {"captured_minor": row["captured_minor"], "step": "CAPTURED", "state": "CAPTURED"}
             row["payments"] = [tried[0] | taken]
         case "RefundRequested":
-            row["payments"][-1] |= {"refunding_minor": body["amount"]["amount"]}
+            back = {"refund_id": body["refund_id"], "amount_minor": body["amount"]["amount"]}
+            row["payments"][-1] |= {"refunding_minor": body["amount"]["amount"], "under_way": [back]}
         case "PaymentRefunded":
             row["refunded_minor"] = body["amount"]["amount"]
-            back = {"refunding_minor": 0, "refunded_minor": row["refunded_minor"], "state": "REFUNDED"}
-            row["payments"][-1] |= back
+            row["payments"][-1] |= {"refunding_minor": 0, "under_way": [], "state": "REFUNDED"}
+            row["payments"][-1] |= {"refunded_minor": row["refunded_minor"]}
             _moved(tables, body, fact, 0, row["refunded_minor"])
         case "OrderInvoiced":
             row["invoice"] = body["number"]
