@@ -9,6 +9,8 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
+from infrastructure.listening import KEEP_ALIVE_S
+
 app = FastAPI()
 
 
@@ -35,6 +37,7 @@ def serve(app: FastAPI) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         uvicorn.Server(config).run(sockets=[listener])
 
