@@ -28,6 +28,8 @@ PAGE_FACTS = 500
 POLL_S = 1.0
 CHECKPOINT_EVERY_S = 0.25
 """A crash repeats what was done since, which adds nothing. A commit for every few facts would hold up other ones."""
+READ_EVERY_S = 0.01
+"""Most facts are nobody's business here; read after each commit, they would keep the projections waiting."""
 LONGEST_PAUSE_S = 30.0
 
 log = structlog.get_logger(__name__)
@@ -99,11 +101,13 @@ class Reactor:
                     raise LeaseLost(self._name)
                 renew_at = loop.time() + RENEW_EVERY_S
             await self._read_on()
+            read_again_at = loop.time() + READ_EVERY_S
             if loop.time() >= checkpoint_at:
                 await self._checkpoint(lease)
                 checkpoint_at = loop.time() + CHECKPOINT_EVERY_S
             if not await self._positions.reach(HEAD, self._read_to + 1, POLL_S):
                 await self._store.head()
+            await asyncio.sleep(read_again_at - loop.time())
 
     async def _read_on(self) -> None:
         """Start reactions to new facts, as far as there is room."""
