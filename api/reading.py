@@ -112,6 +112,8 @@ async def closed_query(request: Request) -> None:
 
 def refuse_unknown(request: Request, also: re.Pattern[str] | None = None) -> None:
     """Raises Problem 422. Names that match `also` are known as well."""
+    if not request.scope["query_string"]:
+        return
     given, known = request.query_params, set(_query_names(request.scope["route"].dependant))
     known |= {name for name in given if also is not None and also.fullmatch(name)}
     errors = [
