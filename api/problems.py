@@ -22,6 +22,7 @@ from events.store import AppendRefused, Archive, PositionsArchived, StoreBusy, S
 from infrastructure.database import BAD_INPUT, UNREACHABLE
 
 RETRY_AFTER_S = "1"
+A_FORM = "required, in a form: Content-Type: application/x-www-form-urlencoded"
 
 _STATUS_OF_REJECTION: dict[type[Rejected], int] = {
     NotFound: 404,
@@ -121,9 +122,9 @@ def install(app: FastAPI, turned_away: Callable[[Request], None]) -> None:
         problems = error.errors()
         if any(problem["type"] == "json_invalid" for problem in problems):
             return answer(request, 400, "malformed_json", "The body is not a JSON document in UTF-8.")
-        if any(problem["loc"] == ("body",) for problem in problems) or _form_wanted(request):
-            problems = [{**problem, "msg": _kind_wanted(problem)} for problem in problems]
         errors = [_field_error(problem) for problem in problems]
+        if _form_wanted(request):
+            errors = [{**each, "message": A_FORM} if each["code"] == "missing" else each for each in errors]
         detail = "; ".join(f"{found['pointer'] or 'the body'}: {found['message']}" for found in errors[:5])
         return answer(request, 422, "validation_failed", detail, members={"errors": errors})
 
@@ -201,16 +202,6 @@ def _body_params(dependant: Any) -> Iterator[Any]:
             yield from _body_params(below)
 
 
-def _kind_wanted(problem: Mapping[str, Any]) -> str:
-    """What is to be sent, where the whole body is not of the right kind."""
-    if problem["loc"] == ("body",):
-        return "a JSON object is needed, sent with Content-Type: application/json"
-    if problem["loc"][:1] == ("body",) and problem["type"] == "missing":
-        return "required, in a form: Content-Type: application/x-www-form-urlencoded"
-    message: str = problem["msg"]
-    return message
-
-
 def _field_error(problem: Mapping[str, Any]) -> dict[str, str]:
     """One line of `errors`: `/lines/0/quantity` for a field of the body, `?limit` for a parameter."""
     where: Sequence[Any] = problem["loc"]
@@ -224,6 +215,7 @@ def _field_error(problem: Mapping[str, Any]) -> dict[str, str]:
 
 def _message(problem: Mapping[str, Any]) -> str:
     """In the words of the API, not in those of the library that found it."""
-    if problem["type"] in ("model_attributes_type", "model_type", "dataclass_type"):
+    no_body = problem["type"] == "missing" and problem["loc"] == ("body",)
+    if no_body or problem["type"] in ("model_attributes_type", "model_type", "dataclass_type"):
         return "should be a JSON object, sent as application/json"
     return str(problem["msg"]).removeprefix("Value error, ")

@@ -155,7 +155,7 @@ async def test_a_body_of_the_wrong_kind_is_told_what_is_wanted(shop_client: Shop
     for sent in ({}, {"data": token}, {"content": '"x"', "headers": {"Content-Type": "application/json"}}):
         answer = await guest.request("POST", "/v1/auth/refresh", **sent)
         found = problem(answer, 422, "validation_failed")
-        assert "a JSON object is needed, sent with Content-Type: application/json" in str(found["detail"]), found
+        assert "a JSON object, sent as application/json" in str(found["detail"]), found
     form = {"username": "ann@example.com", "password": "x"}
     answer = await guest.request("POST", "/v1/auth/login", json=form)
     found = problem(answer, 422, "validation_failed")
