@@ -35,6 +35,6 @@ def quick(record: type[T]) -> type[T]:
         lines.append(f"    set_{name}(self, {value})")
     source = "\n".join([f"def __init__(self, {', '.join(parameters)}):", *lines])
     # As dataclasses do it: a loop over the fields would take longer than what it is to replace.
-    exec(source, known | {"MISSING": MISSING}, known)  # noqa: S102  # of names that are in our own source
+    exec(source, known | {"MISSING": MISSING}, known)  # noqa: S102 # nosec B102 # names in our own source
     type.__setattr__(record, "__init__", wraps(record.__init__)(known["__init__"]))
     return record
