@@ -71,7 +71,8 @@ async def test_the_schema_knows_all_that_the_statements_name(database_url: str) 
 def test_no_query_skips_rows() -> None:
     statements = [sql for name, found in _constants() if name.startswith("queries.") for sql in found]
     assert statements
-    assert not [sql for sql in statements if re.search(r"\bOFFSET\b", sql, re.IGNORECASE)]
+    # OFFSET 0 skips nothing: it keeps a subquery by itself.
+    assert not [sql for sql in statements if re.search(r"\bOFFSET\b(?! 0\b)", sql, re.IGNORECASE)]
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
