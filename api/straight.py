@@ -25,6 +25,7 @@ from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from api.depth import check_depth
+from api.problems import Problem
 from api.scopes import sent_headers
 
 _JSON = b"application/json"
@@ -118,11 +119,17 @@ class Straight:
             await self._by_the_book(scope, _again(request), send)
             return
         except Exception as error:
-            handler = next((self._handlers[each] for each in type(error).__mro__ if each in self._handlers), None)
-            if handler is None:
-                raise
-            response = await handler(request, error)
-        await response(scope, receive, send)
+            response = await self._told(request, error)
+        try:
+            await response(scope, receive, send)
+        except Problem as problem:  # a stream that cannot begin
+            await (await self._told(request, problem))(scope, receive, send)
+
+    async def _told(self, request: Request, error: Exception) -> Response:
+        handler = next((self._handlers[each] for each in type(error).__mro__ if each in self._handlers), None)
+        if handler is None:
+            raise error
+        return await handler(request, error)
 
     def _route(self, scope: Scope) -> StraightRoute | None:
         """The first that serves the request, if it is a straight one: what then is known is noted in the scope."""

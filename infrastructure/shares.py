@@ -76,8 +76,8 @@ def reading(
 
 
 def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0))
+    """How many this process may use; one where forking is not safe, as on macOS."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
 
 async def shares_begun(pool: Pool, shadow: str, processes: Processes | None) -> bool:

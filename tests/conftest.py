@@ -130,9 +130,9 @@ def leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
         gc.collect()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """For tests of what sets up the process's logs: afterwards they go where pytest wants them."""
+    """A test may set up the process's logs, as every command of the tool does: then they go where pytest wants them."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

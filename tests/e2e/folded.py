@@ -150,6 +150,8 @@ def _user(tables: Tables, kind: str, body: Row, fact: Row) -> None:
     row |= {"verified": False, "suspended": False} if kind == "UserRegistered" else {}
     if kind == "RoleGranted":
         row["roles"] = sorted({*row["roles"], body["role"]})
+    elif kind == "EmailVerified":
+        row["verified"] = True
     else:
         row |= {**body, "registered_at": fact["occurred_at"]}
 

@@ -31,9 +31,9 @@ def examples(page: Path) -> str:
 async def test_the_examples_do_what_they_say(tmp_path: Path) -> None:
     readme = examples(ROOT / "README.md")
     with own_data_dir() as data_dir, serving("--dev", logs=tmp_path, DAYBOOK_DATA_DIR=str(data_dir)) as service:
-        [password] = [password for role, _, password in SIGN_IN.findall(service.said) if role == "staff"]
+        passwords = {role.upper(): password for role, _, password in SIGN_IN.findall(service.said)}
         begin = BEGIN % {"python": shlex.quote(sys.executable), "api": service.url}
-        script = begin + readme.replace("STAFF_PASSWORD=...", f"STAFF_PASSWORD={password}")
+        script = begin + re.sub(r"([A-Z]+)_PASSWORD=\.\.\.", lambda it: f"{it[0][:-3]}{passwords[it[1]]}", readme)
         ordering = [line for line in readme.splitlines(True) if "/v1/cart/lines" in line]
         ordering += re.findall(r"^ORDER=.*\\\n.*\n", readme, re.MULTILINE)
         assert len(ordering) == 2

@@ -119,7 +119,6 @@ async def test_a_shop_opens_in_the_language_that_its_database_speaks(settings: S
         await search_language.speak(own_database_url, "klingon")
 
 
-@pytest.mark.usefixtures("logs_as_they_were")
 async def test_migrating_takes_the_language_over(
     settings: Settings, own_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

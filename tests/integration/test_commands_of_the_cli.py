@@ -21,7 +21,7 @@ from tests.e2e.shop_client import settings_for
 from tests.kinds import EMBEDDED_ALONE
 from tests.tool import environment, said, tell
 
-pytestmark = [EMBEDDED_ALONE, pytest.mark.usefixtures("logs_as_they_were")]
+pytestmark = EMBEDDED_ALONE
 
 Tool = Callable[..., str]
 

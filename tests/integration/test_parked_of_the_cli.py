@@ -20,8 +20,6 @@ from tests.keys import MASTER_KEY
 
 TOO_MANY = 2**62
 
-pytestmark = pytest.mark.usefixtures("logs_as_they_were")
-
 
 async def _overflow(shop: Shop) -> None:
     """The first receipt fits into the table; a second one does not, so a third waits behind it."""

@@ -38,7 +38,6 @@ def _commands(group: TyperGroup, *before: str) -> list[list[str]]:
     return found
 
 
-pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 COMMANDS = _commands(get_group(app))
 
 

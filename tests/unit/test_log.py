@@ -8,8 +8,6 @@ import structlog
 
 from infrastructure import log
 
-pytestmark = pytest.mark.usefixtures("logs_as_they_were")
-
 
 def test_lines_are_json_and_carry_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "json")
