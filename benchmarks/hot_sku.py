@@ -124,4 +124,7 @@ async def _their_load(url: str, seconds: float) -> Load:
 
 if __name__ == "__main__":
     _url, _begin, _seconds = sys.argv[1:]
-    print(json.dumps(uvloop.run(_latencies_s(_url, BUYERS // PROCESSES, float(_begin), float(_seconds)))))
+    _each_s = uvloop.run(_latencies_s(_url, BUYERS // PROCESSES, float(_begin), float(_seconds)))
+    # Buffered, also under PYTHONUNBUFFERED: more than a pipe holds, and the processes are read one after the other.
+    with open(sys.stdout.fileno(), "w", closefd=False) as _out:
+        json.dump(_each_s, _out)
