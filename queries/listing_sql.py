@@ -25,6 +25,8 @@ _SUBTREE = """(WITH RECURSIVE below AS (
     ) SELECT category_id FROM below)"""
 _BELOW = f"l.category_id = ANY (ARRAY{_SUBTREE})"
 _COVERED = "product_id, status, category_id, tags, created_at, name_key"
+SMALL = 1_000
+"""Up to so many products of a category are looked at one by one where prices are asked for."""
 _BY_CATEGORY = {"created_at", "name_key", "product_id"}
 _IN_STOCK = "EXISTS (SELECT FROM availability a WHERE a.product_id = {}.product_id AND a.in_stock)"
 
@@ -83,6 +85,8 @@ def statement(wanted: Wanted, window: Window) -> tuple[str, list[Any]]:
         page = f"""SELECT {key} FROM {_SUBTREE.format(given(wanted.category))} AS below CROSS JOIN LATERAL (
         SELECT {key} FROM listing l WHERE l.category_id = below.category_id AND {conditions}
          ORDER BY {_order(wanted, window.backwards)} LIMIT {int(window.limit) + 1}) AS firsts"""
+    elif wanted.category and wanted.is_priced:
+        matching, page = _priced_below(wanted, wanted.category, window, given)
     else:
         common, own = _conditions(wanted, given)
         conditions = _both(*common, *own.values(), _beyond(wanted, window, given))
@@ -100,6 +104,31 @@ SELECT {", ".join([*keys, *shown])}, {_IN_STOCK.format("page")} AS in_stock,
     CASE WHEN coalesce(place, 1) = 1 THEN {counted} END AS counted
   FROM (SELECT 1) AS one LEFT JOIN page ON true LEFT JOIN product p ON p.product_id = page.product_id ORDER BY place"""
     return sql, given.values
+
+
+def _priced_below(wanted: Wanted, category: str, window: Window, given: Parameters) -> tuple[str, str]:
+    """A small category is read whole, with its prices. In a large one the next that is wanted is never far."""
+    subtree = _SUBTREE.format(given.once(category))
+    of_status = _both(*_conditions(Wanted(wanted.currency, wanted.status), given)[0])
+    conditions = _both(*_conditions(replace(wanted, category=None), given)[0], _beyond(wanted, window, given))
+    found = f"SELECT {', '.join(map(_qualified, wanted.key))} FROM"
+    first = f"ORDER BY {_order(wanted, window.backwards)} LIMIT {int(window.limit) + 1}"
+    price = f"lp.product_id = l.product_id AND lp.currency = {given.once(wanted.currency)}"
+    # OFFSET 0 keeps this from becoming a join with all the prices there are.
+    prices = f"CROSS JOIN LATERAL (SELECT min_minor FROM listing_price lp WHERE {price} OFFSET 0) AS lp"
+    below = f"""below AS MATERIALIZED (
+    SELECT l.* FROM {subtree} AS of CROSS JOIN LATERAL (
+        SELECT {_COVERED} FROM listing l WHERE l.category_id = of.category_id AND {of_status} LIMIT {SMALL + 1}) AS l
+     LIMIT {SMALL + 1}),
+size AS MATERIALIZED (SELECT count(*) <= {SMALL} AS is_small FROM below),
+"""
+    page = f"""SELECT * FROM (
+    ({found} below AS l {prices} WHERE (SELECT is_small FROM size) AND {conditions} {first})
+    UNION ALL
+    ({found} {_source(wanted, given)}
+      WHERE NOT (SELECT is_small FROM size) AND l.category_id = ANY (ARRAY{subtree}) AND {conditions} {first})
+    ) AS either"""
+    return below, page
 
 
 def _conditions(wanted: Wanted, given: Parameters) -> tuple[list[str], dict[str, str]]:

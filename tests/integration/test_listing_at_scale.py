@@ -2,12 +2,17 @@
 
 To count prices or stock over the whole shop is to read all of those: narrow tables, one short row each."""
 
+import json
 import re
+from itertools import product
+from typing import Any
 
 import asyncpg
+import pytest
 
 from benchmarks.catalog import CURRENCY, PRODUCTS, fill
 from infrastructure.database import open_pool
+from queries import listing_sql
 from queries.listing import Sort, Wanted, products, statement
 from queries.rows import Window
 
@@ -21,6 +26,9 @@ LISTS = {
     "by price and name": {"sort": (Sort("price", True), Sort("name"))},
     "of a category": {"category": "department-3"},
     "of a small category": {"category": "aisle-3-4"},
+    "of a category by price": {"category": "department-3", "sort": (Sort("price"),)},
+    "of a small category by price": {"category": "aisle-3-4", "sort": (Sort("price", True),)},
+    "of a small category and a price": {"category": "aisle-3-4", "price_from": 500, "price_to": 9_000},
     "of two colours": {"tags": RED_OR_BLUE},
     "of a price": {"price_from": 500, "price_to": 900},
     "in stock": {"in_stock": True},
@@ -35,13 +43,14 @@ LISTS = {
     "count what is in stock": {"in_stock": True, "facets": FACETS},
     "count all": {"facets": ("color", "brand", "category"), "total": True},
 }
+BY_PRICE = {name: asked for name, asked in LISTS.items() if name.endswith("category by price")}
 SCAN = re.compile(r"Seq Scan on (listing|product)\b")
 
 
 async def test_no_list_scans_a_table(own_database_url: str) -> None:
     await fill(own_database_url)
     connection = await asyncpg.connect(own_database_url)
-    scans, empty = [], []
+    scans, empty, pages_read = [], [], {}
     async with open_pool(own_database_url, 1) as pool:
         for name, asked in LISTS.items():
             for status in ("active", None):  # as shoppers ask, and as staff do
@@ -53,7 +62,46 @@ async def test_no_list_scans_a_table(own_database_url: str) -> None:
                     sql, values = statement(wanted, Window(24, key))
                     plan = [row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *values)]
                     scans += [(name, status, line) for line in plan if SCAN.search(line)]
+        for name, asked in BY_PRICE.items():
+            sql, values = statement(Wanted(CURRENCY, "active", **asked), Window(24))  # type: ignore[arg-type]
+            explained = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *values)
+            pages_read[name] = sum(
+                json.loads(explained)[0]["Plan"][f"Shared {kind} Blocks"] for kind in ("Hit", "Read")
+            )
         whole = await products(pool, Wanted(CURRENCY, "active", facets=("color",), total=True), Window(1))
     await connection.close()
     assert (scans, empty) == ([], [])
+    assert {name: pages for name, pages in pages_read.items() if pages > 6_000} == {}
     assert whole.total == PRODUCTS == sum(each["count"] for each in whole.facets["color"])
+
+
+async def test_small_and_large_categories_give_the_same_by_price(
+    own_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(own_database_url, 5_000)
+    cheap_first, dear_first = (Sort("price"), Sort("name")), (Sort("price", True),)
+    narrowings: tuple[dict[str, Any], ...] = (
+        {},
+        {"tags": RED_OR_BLUE},
+        {"in_stock": True},
+        {"price_from": 500, "price_to": 15_000},
+    )
+    async with open_pool(own_database_url, 1) as pool:
+        for category in ("aisle-3-4", "department-3", "nowhere"):
+            for status, sort, narrowing in product(("active", None), (cheap_first, dear_first), narrowings):
+                wanted = Wanted(CURRENCY, status, category=category, sort=sort, **narrowing)
+                found = []
+                for small in (0, 10_000):
+                    monkeypatch.setattr(listing_sql, "SMALL", small)
+                    first = await products(pool, wanted, Window(10))
+                    second = await products(pool, wanted, Window(10, first.part.next)) if first.part.next else first
+                    back = Window(10, second.part.previous, backwards=True)
+                    again = await products(pool, wanted, back) if second.part.previous else first
+                    assert again.part.rows == first.part.rows
+                    found.append((first.part, second.part))
+                assert found[0] == found[1]
+                if narrowing != {"tags": RED_OR_BLUE}:
+                    assert bool(found[0][0].rows) == (category != "nowhere")
+                prices = [row["min_minor"] for part in found[0] for row in part.rows]
+                if found[0][0].next:
+                    assert prices == sorted(prices, reverse=sort is dear_first)
