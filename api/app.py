@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
 
-from api import commands, openapi, ops, problems, queries
+from api import commands, ops, problems, queries
 from api.audited import turned_away
 from api.edge import Edge
-from api.straight import Straight
+from api.openapi import completed
+from api.straight import StraightApp
 from api.watching import Watching
 from api.wiring import Shop, open_shop
 from infrastructure.setting_forms import listed
@@ -40,21 +41,29 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
             )
             yield
 
-    app = FastAPI(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan, telemetry=OURS)
+    app = _Application(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan, telemetry=OURS)
     problems.install(app, turned_away)
-    openapi.install(app)
     for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
         # Routers that are included are searched twice for each request; they have nothing but their routes.
         app.router.routes.extend(router.routes)
-    stack: ASGIApp = Edge(Straight(app), settings, streamed=STREAMED)
+    app.add_middleware(Edge, settings, streamed=STREAMED)
     if settings.cors_origins:
-        stack = CORSMiddleware(
-            stack,
+        app.add_middleware(
+            CORSMiddleware,
             allow_origins=listed(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["*"],
             expose_headers=SHOWN_TO_PAGES,
             max_age=600,
         )
-    app.middleware_stack = Watching(stack)
+    app.add_middleware(Watching)
     return app
+
+
+class _Application(StraightApp):
+    """Its OpenAPI document says what is common to all paths, too."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 
 from api.problem_catalog import CATALOG
@@ -62,20 +60,8 @@ _COMMAND_HEADERS = {
 _QUERY_HEADERS = {"Projection-Position": ("How far the read tables are, at least.", "1042")}
 
 
-def install(app: FastAPI) -> None:
-    """Make `app.openapi()` answer with the completed document."""
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _completed(
-                get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            )
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
-
-
-def _completed(document: dict[str, Any]) -> dict[str, Any]:
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document that FastAPI made, with all that it does not know. It is changed itself."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"))

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.security import Staff
-from api.straight import Straight, StraightRoute
+from api.straight import StraightApp, StraightRoute
 from api.wiring import Shop, open_shop
 from benchmarks.bare_service import NewLine
 from benchmarks.children import MASTER_KEY, SECRET_KEY
@@ -149,11 +149,10 @@ def _bare() -> FastAPI:
 
 
 def _app(endpoint: Callable[..., Any], shop: Shop) -> FastAPI:
-    app, router = FastAPI(), APIRouter(route_class=StraightRoute)
+    app, router = StraightApp(), APIRouter(route_class=StraightRoute)
     router.post("/v1/cart/lines")(endpoint)
     app.router.routes.extend(router.routes)
     app.state.shop = shop
-    app.middleware_stack = Straight(app)
     return app
 
 

@@ -9,10 +9,11 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import commands
 from api.security import Visitor
-from api.straight import Straight, StraightRoute
+from api.straight import StraightApp, StraightRoute
 
 BY_FASTAPI = {
     "/v1/auth/login",  # takes a form
@@ -59,10 +60,8 @@ def app_with(route_class: type[APIRoute]) -> FastAPI:
     async def clear(body: Line | None = None) -> Response:
         return Response(f"{body}")
 
-    app = FastAPI()
+    app = StraightApp() if route_class is StraightRoute else FastAPI()
     app.router.routes.extend(router.routes)
-    if route_class is StraightRoute:
-        app.middleware_stack = Straight(app)
     return app
 
 
@@ -123,6 +122,46 @@ async def test_below_another_path_the_routes_are_found_as_well() -> None:
     outer = FastAPI()
     outer.mount("/shop", app_with(StraightRoute))
     assert (await answered(outer, "DELETE", "/shop/v1/lines", {}))[0] == 200
+
+
+class Named:
+    """A middleware that says that it was there."""
+
+    def __init__(self, app: ASGIApp, name: str) -> None:
+        self._app, self._name = app, name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"passed", self._name.encode())]
+            await send(message)
+
+        await self._app(scope, receive, named)
+
+
+async def test_what_is_added_stands_around_it_and_the_last_outermost() -> None:
+    app = app_with(StraightRoute)
+    app.add_middleware(Named, "inner")
+    app.add_middleware(Named, name="outer")
+    assert (await answered(app, "DELETE", "/v1/lines", {}))[2]["passed"] == "inner, outer"
+
+
+async def test_what_is_added_too_late_is_refused() -> None:
+    app = app_with(StraightRoute)
+    await answered(app, "DELETE", "/v1/lines", {})
+    with pytest.raises(RuntimeError, match="after an application has started"):
+        app.add_middleware(Named, "late")
+
+
+@pytest.mark.parametrize("route_class", [APIRoute, StraightRoute])
+async def test_a_handler_of_exceptions_may_answer_at_once(route_class: type[APIRoute]) -> None:
+    async def failing() -> Response:
+        raise LookupError
+
+    app = app_with(route_class)
+    app.router.routes.append(route_class("/v1/failing", failing))
+    app.add_exception_handler(LookupError, lambda request, error: Response(status_code=418))
+    assert (await answered(app, "GET", "/v1/failing", {}))[0] == 418
 
 
 def endpoints() -> list[StraightRoute]:
