@@ -143,8 +143,8 @@ Handle = Annotated[Handling, Depends(on_the_loop(Handling))]
 class _Answered(Response):
     """With all its headers in bytes already."""
 
-    def init_headers(self, headers: Any = None) -> None:
-        self.raw_headers = headers
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
 
 
 def _unpacked(packed: bytes, position: int, *, replayed: bool = False) -> Response:
@@ -158,4 +158,4 @@ def _unpacked(packed: bytes, position: int, *, replayed: bool = False) -> Respon
     if replayed:
         headers.append((b"idempotent-replayed", b"true"))
     headers += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-    return _Answered(body, int(status), headers)  # type: ignore[arg-type]
+    return _Answered(body, int(status), headers)

@@ -86,7 +86,8 @@ class Ahead:
         if ref.stream not in self._states:
             self._states[ref.stream] = self._read(ref)
             self._refs[ref.stream] = ref
-        return self._states[ref.stream]  # type: ignore[no-any-return]
+        state: S = self._states[ref.stream]
+        return state
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
         self._read.all([ref for ref in refs if ref.stream not in self._states])

@@ -33,7 +33,8 @@ class Reading:
             if stream not in self.streams:
                 self._take_as_new([ref])
             self._take(ref)
-        return self.states[stream]  # type: ignore[no-any-return]
+        state: S = self.states[stream]
+        return state
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
         self._take_as_new([ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams])

@@ -6,19 +6,22 @@ second come from the decisions on one hot article: they are made by their slots'
 
 from dataclasses import MISSING, fields
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def quick(record: type[T]) -> type[T]:
     """Decorates a frozen dataclass with slots, which stays what it was in all other respects.
 
     Raises TypeError for one with fields that are not simply given in their order."""
-    names = [field.name for field in fields(record)]  # type: ignore[arg-type]
+    names = [field.name for field in fields(record)]
     known: dict[str, Any] = {}
     parameters, lines = [], []
-    for field in fields(record):  # type: ignore[arg-type]
+    for field in fields(record):
         name = field.name
         if not field.init or field.kw_only or hasattr(record, "__post_init__"):
             raise TypeError(f"{record.__name__} cannot be made from {', '.join(names)} alone")

@@ -42,7 +42,7 @@ class Metrics:
     """The counts of one process, or its part of the counts of several."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second line for each count, which nobody reads
+        disable_created_metrics()  # a second line for each count, which nobody reads
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "daybook_http_requests", "Requests answered.", ("method", "route", "status"), registry=registry
@@ -135,7 +135,7 @@ class Metrics:
         """Everything, and what `more` collects, in the format that `accept` asks for; and its media type."""
         registry = CollectorRegistry()
         if self._shared:
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            multiprocess.MultiProcessCollector(registry)
         else:
             registry.register(self.registry)
         for collector in more:

@@ -24,4 +24,4 @@ def forget_process(number: int) -> None:
     """A process has ended: what it had under way is over, what it has counted stays."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(number)  # type: ignore[no-untyped-call]
+    multiprocess.mark_process_dead(number)

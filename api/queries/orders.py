@@ -141,4 +141,6 @@ async def _facts(order_id: OrderId, caller: Asking, read: Read) -> list[Recorded
 def _known(fact: Recorded, version: int | None, as_of: int | datetime | None) -> bool:
     if version is not None:
         return fact.version <= version
-    return (fact.recorded_at if isinstance(as_of, datetime) else fact.position) <= as_of  # type: ignore[operator]
+    if isinstance(as_of, datetime):
+        return fact.recorded_at <= as_of
+    return as_of is None or fact.position <= as_of
