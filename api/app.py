@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 
-from api import commands, ops, problems, queries
+from api import commands, ops, pages, problems, queries
 from api.audited import turned_away
 from api.edge import Edge
 from api.openapi import completed
@@ -41,9 +41,17 @@ def create_app(settings: Settings, shop: Shop | None = None) -> FastAPI:
             )
             yield
 
-    app = _Application(title="Daybook", version=VERSION, description=DESCRIPTION, lifespan=lifespan, telemetry=OURS)
+    app = _Application(
+        title="Daybook",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        telemetry=OURS,
+        docs_url=None,  # see pages.py
+        redoc_url=None,
+    )
     problems.install(app, turned_away)
-    for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router):
+    for router in (*commands.ROUTERS, *queries.ROUTERS, ops.router, pages.router):
         # Routers that are included are searched twice for each request; they have nothing but their routes.
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, settings, streamed=STREAMED)

@@ -23,7 +23,7 @@ class _Documented(OAuth2PasswordBearer):
         return None
 
 
-_bearer = _Documented("/v1/auth/login", auto_error=False, description="An access token from /v1/auth/login.")
+_bearer = _Documented("/v1/auth/login", "OAuth2", auto_error=False, description="An access token from /v1/auth/login.")
 
 
 @dataclass(frozen=True, slots=True)

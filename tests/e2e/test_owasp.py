@@ -237,7 +237,8 @@ class Test9ImproperInventoryManagement:
             "/",
             "/openapi.json",
             "/docs",
-            "/docs/oauth2-redirect",
+            "/docs/{part}",
+            "/docs/start.js",
             "/redoc",
             "/problems/{code}",
         }
