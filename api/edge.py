@@ -48,7 +48,7 @@ class Edge:
         scope["request_id"] = request_id = request_id_of(scope)
         if not self._hosts.known(sent_headers(scope).get(b"host", b"")):
             await self._refused(scope, receive, send)
-        elif not await warm.answered(scope, send):
+        elif not await warm.answered(scope, send, self._limited):
             bind_request(request_id, trace_of(scope)[3:35])
             await self._asked(scope, receive, send)
 

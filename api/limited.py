@@ -2,7 +2,8 @@
 
 What costs most is counted by all processes together, in one round trip to Redis. Commands and queries are counted in
 the process that answers them, which costs next to nothing; their limits are there to stop what has run wild. What goes
-out from memory before this layer is reached is not counted. Headers: draft-ietf-httpapi-ratelimit-headers-10.
+out from memory before this layer is reached is not counted, and only says how many are left. Headers:
+draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 import math
@@ -49,6 +50,11 @@ class Limited:
         else:
             taken = shop.limits.local.take((told.limit, _whom(scope)))
         return Counted(taken.wait_s, told.headers(taken))
+
+    def seen(self, scope: Scope, shop: Shop) -> Headers:
+        """What the answer to a guest's query says when it is not counted."""
+        told = self._queries
+        return [] if told is None else told.headers(shop.limits.local.seen(told.limit, _address(scope)))
 
     def _limit(self, scope: Scope) -> "_Told | None":
         path: str = scope["path"]

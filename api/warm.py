@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from starlette.types import Scope, Send
 
 from api.hygiene import HEADERS_OF_DATA
+from api.limited import Limited
 from api.reading import Reading
 from api.wiring import Shop
 from infrastructure.answers import Answer, Subject
@@ -24,7 +25,7 @@ _VARY = (b"vary", b"Accept-Encoding")
 _GZIP = (b"content-encoding", b"gzip")
 
 
-async def answered(scope: Scope, send: Send) -> bool:
+async def answered(scope: Scope, send: Send, limited: Limited) -> bool:
     """Whether this was answered from memory."""
     if scope["method"] != "GET" or not scope["path"].startswith(PREFIX):
         return False
@@ -41,7 +42,9 @@ async def answered(scope: Scope, send: Send) -> bool:
     scope["route"] = _ROUTES[answer.route]
     if log.isEnabledFor(logging.DEBUG):
         log.debug("answered %s from memory, request %s", scope["path"], scope["request_id"])
-    await _sent(send, answer, position, scope["request_id"], known=_knows(known, answer.etag), takes_gzip=takes_gzip)
+    own = [(b"projection-position", b"%d" % position), (b"request-id", scope["request_id"].encode())]
+    headers = [*answer.headers, *own, *limited.seen(scope, shop), *HEADERS_OF_DATA]
+    await _sent(send, answer, headers, known=_knows(known, answer.etag), takes_gzip=takes_gzip)
     return True
 
 
@@ -93,10 +96,8 @@ def _knows(known: bytes, etag: bytes) -> bool:
 
 
 async def _sent(
-    send: Send, answer: NearAnswer, position: int, request_id: str, *, known: bool, takes_gzip: bool
+    send: Send, answer: NearAnswer, headers: list[tuple[bytes, bytes]], *, known: bool, takes_gzip: bool
 ) -> None:
-    own = [(b"projection-position", str(position).encode()), (b"request-id", request_id.encode())]
-    headers = [*answer.headers, *own, *HEADERS_OF_DATA]
     body = answer.body
     if known:
         await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})

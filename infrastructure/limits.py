@@ -112,6 +112,10 @@ class LocalLimits:
             self._full_at.popitem(last=False)
         return Taken(0.0, (full_in_s,))
 
+    def seen(self, limit: Limit, whom: str) -> Taken:
+        """What is left, with nothing taken."""
+        return Taken(0.0, (max(self._full_at.get(_key((limit, whom)), 0.0) - time.monotonic(), 0.0),))
+
     def give_back(self, *uses: Use) -> None:
         for use in uses:
             if _key(use) in self._full_at:

@@ -41,6 +41,15 @@ def test_of_several_limits_all_are_taken_from_or_none(clock: list[float]) -> Non
     assert local.take((THREE, "y")).left(THREE) == 1
 
 
+def test_looking_takes_nothing(clock: list[float]) -> None:
+    local = LocalLimits()
+    assert [local.seen(THREE, "ann").left(THREE) for _ in range(5)] == [3] * 5
+    local.take((THREE, "ann"))
+    assert [local.seen(THREE, "ann").left(THREE) for _ in range(5)] == [2] * 5
+    clock[0] += 100
+    assert local.seen(THREE, "ann") == (0.0, (0.0,))
+
+
 def test_what_is_given_back_does_not_count(clock: list[float]) -> None:
     local = LocalLimits()
     for _ in range(10):
