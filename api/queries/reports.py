@@ -1,11 +1,11 @@
 """What the shop has sold, to whom, from what stock and out of which carts; all as it was known at any moment."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from api.media import CSV
 from api.queries import report_examples as examples
@@ -63,29 +63,18 @@ class AbandonedReport(ReportPage[AbandonedCart | AbandonedCarts]):
     until: Annotated[datetime, Field(description="Carts that were touched at this time or later are left out.")]
 
 
-class SummaryReport(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SummaryReport(Summary):
     """`orders`, `units` and `customers` are of paid orders; `conversion`: of the `carts` begun so many checked out."""
 
-    orders: int
-    placed_orders: int
-    customers: int
-    units: int
-    revenue: Money
-    refunded: Money
-    net: Money
-    shipping: Money
-    average_order: Money
-    carts: int
-    conversion: float | None
     as_of: int
     periods: Annotated[list[SaleRow] | None, Field(exclude_if=lambda periods: periods is None)] = None
 
 
-@router.get(
-    "/summary",
-    response_model=SummaryReport,
-    responses=shown(examples.SUMMARY),
-)
+_SUMMARY = TypeAdapter(SummaryReport)
+
+
+@router.get("/summary", response_model=SummaryReport, responses=shown(examples.SUMMARY))
 async def report_summary(
     asked: Asked,
     staff: Staff,
@@ -96,38 +85,25 @@ async def report_summary(
     found = await summary.summary(asked.rows, question)
     if asked.media_type == CSV:
         return asked.read.answer(sheet(Summary, [found], question.currency), CSV)
-    report = SummaryReport(**asdict(found), as_of=question.as_of)
-    if group_by:
-        report.periods = [_sale_row(row) for row in await sales.periods(asked.rows, question, group_by)]
-    return asked.read.answer(report.model_dump_json().encode())
+    periods = [_sale_row(row) for row in await sales.periods(asked.rows, question, group_by)] if group_by else None
+    figures = {each.name: getattr(found, each.name) for each in fields(found)}
+    return asked.read.answer(_SUMMARY.dump_json(SummaryReport(**figures, as_of=question.as_of, periods=periods)))
 
 
-@router.get(
-    "/sales",
-    response_model=SalesReport,
-    responses=shown(examples.SALES, csv=examples.SALES_CSV),
-)
+@router.get("/sales", response_model=SalesReport, responses=shown(examples.SALES, csv=examples.SALES_CSV))
 async def report_sales(asked: Listed, staff: Staff, group_by: Period = "day", by: Group | None = None) -> Response:
     """Orders, units and money by period; with `by`, also by category, by department (the root of a category's tree) or
     by product. Periods without sales are left out."""
     return await _sales(asked, by, group_by)
 
 
-@router.get(
-    "/products",
-    response_model=SalesReport,
-    responses=shown(examples.PRODUCTS),
-)
+@router.get("/products", response_model=SalesReport, responses=shown(examples.PRODUCTS))
 async def report_products(asked: Listed, staff: Staff, group_by: GroupBy = None) -> Response:
     """What each product sold for, the one that sold for most first; with `group_by`, by period."""
     return await _sales(asked, "product", group_by)
 
 
-@router.get(
-    "/categories",
-    response_model=SalesReport,
-    responses=shown(examples.CATEGORIES),
-)
+@router.get("/categories", response_model=SalesReport, responses=shown(examples.CATEGORIES))
 async def report_categories(
     asked: Listed,
     staff: Staff,
@@ -140,11 +116,7 @@ async def report_categories(
     return await _sales(asked, level, group_by)
 
 
-@router.get(
-    "/customers",
-    response_model=ReportPage[Customers | Customer],
-    responses=shown(examples.CUSTOMERS),
-)
+@router.get("/customers", response_model=ReportPage[Customers | Customer], responses=shown(examples.CUSTOMERS))
 async def report_customers(
     asked: Listed,
     staff: Staff,
@@ -159,11 +131,7 @@ async def report_customers(
     return await asked.answer(customers.customers, group_by)
 
 
-@router.get(
-    "/inventory",
-    response_model=InventoryReport | ReportPage[Movement],
-    responses=shown(examples.INVENTORY),
-)
+@router.get("/inventory", response_model=InventoryReport | ReportPage[Movement], responses=shown(examples.INVENTORY))
 async def report_inventory(
     asked: Listed,
     staff: Staff,
@@ -182,21 +150,13 @@ async def report_inventory(
     )
 
 
-@router.get(
-    "/funnel",
-    response_model=ReportPage[Funnel],
-    responses=shown(examples.FUNNEL),
-)
+@router.get("/funnel", response_model=ReportPage[Funnel], responses=shown(examples.FUNNEL))
 async def report_funnel(asked: Listed, staff: Staff, group_by: GroupBy = None) -> Response:
     """How many carts were begun, and how many of them were checked out, paid and shipped up to now."""
     return await asked.answer(carts.funnel, group_by)
 
 
-@router.get(
-    "/abandoned-carts",
-    response_model=AbandonedReport,
-    responses=shown(examples.ABANDONED_CARTS),
-)
+@router.get("/abandoned-carts", response_model=AbandonedReport, responses=shown(examples.ABANDONED_CARTS))
 async def report_abandoned_carts(
     asked: Listed,
     staff: Staff,
