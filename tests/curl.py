@@ -20,6 +20,7 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("-s", "-g", action="store_true", dest="plain")
+    parser.add_argument("-i", action="store_true", dest="with_headers")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("-d", dest="data", action="append", default=[])
@@ -36,6 +37,8 @@ def main() -> None:
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 said = answer.read()
+                if asked.with_headers:
+                    said = str(answer.headers).encode() + said
             break
         except urllib.error.HTTPError as refusal:
             if refusal.code not in NOT_YET or time.monotonic() > deadline:
