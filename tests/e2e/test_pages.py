@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.e2e.shop_client import ShopClient
+from tests.e2e.shop_client import PASSWORD, ShopClient
 
 LOADED = re.compile(r'(?:src|href|url)="([^"]+)"')
 
@@ -44,3 +44,12 @@ async def test_parts_are_looked_for_among_themselves_and_not_sent_twice(shop_cli
     first = await guest.request("GET", "/docs/favicon.png")
     again = await guest.request("GET", "/docs/favicon.png", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_people_sign_in_on_the_page_as_oauth2_clients_do(shop_client: ShopClient) -> None:
+    """It sends the name and password of a client as well, though there are none."""
+    ann, client = await shop_client.sign_up(), {"Authorization": "Basic Og=="}
+    form = {"grant_type": "password", "username": ann.email, "password": PASSWORD}
+    answer = await shop_client.http.post("/v1/auth/login", data=form, headers=client)
+    assert (answer.status_code, answer.json()["token_type"]) == (200, "bearer")
+    assert (await shop_client.http.get("/v1/me", headers=client)).status_code == 401
