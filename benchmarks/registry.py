@@ -70,10 +70,11 @@ _REBUILD = (
     "`rebuild_orders` is all of that for `order_summary`, from the making of the shadow to the change of names, on the "
     "book of 200,000 facts that the projections are measured on; order facts are counted. As the command does it, a "
     "process for each core folds its share of the orders. The peer is the same as there. `rebuild_memory` is the most "
-    "that one process of `daybook projections rebuild order_summary` held over 10 million order facts (1.7 million "
-    "orders, written by SQL in the shape that the commands give them; each is shipped and completed days after it "
-    "was placed), and beside it the same over a million; `rebuild_memory_rate` is that command's, start-up "
-    "included. It takes some minutes and runs only when it is named."
+    "that all processes of `daybook projections rebuild order_summary` held together over 10 million order facts (1.7 "
+    "million orders, written by SQL in the shape that the commands give them; each is shipped and completed days after "
+    "it was placed), and beside it the same over a million: what they share is counted once. `rebuild_memory_each` is "
+    "the most that one of them held, and `rebuild_memory_rate` that command's, start-up included. It takes some "
+    "minutes and runs only when it is named."
 )
 
 _BROWSING = (

@@ -1,15 +1,15 @@
 """Folding a read table anew from the first fact, beside live traffic, and putting it in the place of the old one.
 
 The new rows grow in a shadow table with a checkpoint, a lease and parked keys of its own, so a rebuild that was
-interrupted goes on where it stopped (unless the code or the table has changed since: then it begins anew), and two
-cannot get in each other's way. When the shadow has come close, one transaction holds the live projection still, folds
-the rest, compares if asked to, and changes the names. The old table stays until the next rebuild. Caches begin
-anew with the switch; no mail or webhook hears of any of this.
+interrupted goes on where it stopped (unless the code or the table has changed since, or it was divided among processes
+that are not to be had now: then it begins anew), and two cannot get in each other's way. When the shadow has come
+close, one transaction holds the live projection still, folds the rest, compares if asked to, and changes the names.
+The old table stays until the next rebuild. Caches begin anew with the switch; no mail or webhook hears of any of this.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -58,12 +58,14 @@ class RebuildRunning(Exception):
 class Rebuilt:
     """What a rebuild came to. With a comparison, `different` counts rows that were not as the facts say.
 
-    `begun_anew`: an earlier rebuild was interrupted, and could not be gone on with since the code has changed."""
+    `begun_anew`: why an earlier rebuild that was interrupted could not be gone on with. `processes`: how many it was
+    gone on with, if that is not how many were asked for."""
 
     position: int = 0
     seconds: float = 0.0
     parked: int = 0
-    begun_anew: bool = False
+    begun_anew: str | None = None
+    processes: int | None = None
     different: int | None = None
     examples: Sequence[Difference] = ()
 
@@ -78,7 +80,8 @@ async def rebuild(
     processes: Processes | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Rebuilt:
-    """With `processes` rows that can be folded side by side are folded by so many.
+    """With `processes` rows that can be folded side by side are folded by so many, or as many as an earlier rebuild had
+    that was interrupted.
 
     Raises NotTheOwner, RebuildRunning, PositionsArchived if not all facts that are left to fold are in the book,
     LeaseLost if this process was held up for longer than its lease, or ShareFailed."""
@@ -94,17 +97,22 @@ async def rebuild(
     started, source, rebuilt = time.perf_counter(), source_of(projection), Rebuilt()
     try:
         lease = leases.held[shadow]
-        in_shares = await shares_begun(pool, shadow, processes)
-        begun = in_shares or lease.position > 0
-        resumable = begun and await is_resumable(pool, live, lease, source)
-        await store.check_present(lease.position if resumable else 0)
-        if not resumable:
-            rebuilt.begun_anew = begun
-            if rebuilt.begun_anew:
-                log.warning("rebuild_begun_anew", projection=live, left_at=lease.position)
+        in_shares = await shares_begun(pool, shadow)
+        begun = in_shares > 0 or lease.position > 0
+        reason = await _why_anew(pool, live, lease, source, in_shares, processes)
+        goes_on = begun and reason is None
+        await store.check_present(lease.position if goes_on else 0)
+        if not goes_on:
+            if begun:
+                rebuilt.begun_anew = reason
+                log.warning("rebuild_begun_anew", projection=live, left_at=lease.position, reason=reason)
             await make_shadow(pool, live, lease, source)
+        elif processes and in_shares not in (0, processes.number):
+            rebuilt.processes = in_shares
+            log.warning("rebuild_goes_on", projection=live, processes=in_shares, asked=processes.number)
+            processes = replace(processes, number=in_shares)
         filling = Filling(store, projection, await ReadTable.open(pool, projection, shadow), lease)
-        divided = in_shares if resumable else await store.head() >= DIVIDED_FROM
+        divided = in_shares > 0 if goes_on else await store.head() >= DIVIDED_FROM
         if processes and divided:
             await fill_in_shares(pool, filling, leases, processes, on_progress)
         await filling.catch_up(pool, leases, on_progress)
@@ -113,6 +121,17 @@ async def rebuild(
         await leases.release()
     rebuilt.seconds = time.perf_counter() - started
     return rebuilt
+
+
+async def _why_anew(
+    pool: Pool, live: str, lease: Lease, source: str, in_shares: int, processes: Processes | None
+) -> str | None:
+    """Why what was begun cannot be gone on with; None if it can."""
+    if not await is_resumable(pool, live, lease, source):
+        return "it was of other code, or for another table"
+    if in_shares and processes is None:
+        return f"it was divided among {in_shares} processes, and this one is not"
+    return None
 
 
 async def check_owner(pool: Pool, projection: Projection[Any]) -> None:

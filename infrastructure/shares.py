@@ -80,10 +80,10 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
 
-async def shares_begun(pool: Pool, shadow: str, processes: Processes | None) -> bool:
-    """Whether a rebuild that was divided in the same way has been interrupted."""
+async def shares_begun(pool: Pool, shadow: str) -> int:
+    """Among how many processes a rebuild was divided that has been interrupted; 0 if there is none to go on with."""
     begun = {name for (name,) in await pool.fetch(_BEGUN, shadow)}
-    return processes is not None and begun == set(_names(shadow, processes.number))
+    return len(begun) if begun == set(_names(shadow, len(begun))) else 0
 
 
 async def fill_in_shares(

@@ -79,8 +79,8 @@ def rebuild(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped,
-    unless the code or the table has changed since: then it begins anew."""
+    """Fold a read table anew beside live traffic, then switch. What was interrupted goes on where it stopped, with as
+    many processes as before, unless the code or the table has changed since: then it begins anew."""
     projection = _named(name)
     rebuilt = in_shop(lambda shop: _rebuilt(shop, projection, diff, processes), tool_settings())
     if as_json:
@@ -92,7 +92,9 @@ def rebuild(
 def _tell(name: str, rebuilt: "Rebuilt") -> None:
     say(f"{name} stands at position {rebuilt.position}, rebuilt in {rebuilt.seconds:.1f} s.")
     if rebuilt.begun_anew:
-        say("The rebuild that was interrupted was of other code, so this one began anew.", style="yellow")
+        say(f"An earlier rebuild was interrupted, and this one began anew: {rebuilt.begun_anew}.", style="yellow")
+    if rebuilt.processes:
+        say(f"An earlier rebuild was interrupted, and this one went on with as many processes: {rebuilt.processes}.")
     if rebuilt.parked:
         say(f"{rebuilt.parked} facts are parked: see `daybook parked list`.", style="yellow")
     if rebuilt.different is not None:

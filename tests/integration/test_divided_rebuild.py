@@ -71,7 +71,7 @@ async def test_the_rows_are_the_same_and_every_process_folded_some(engine: Engin
     live = await _rows(engine)
     assert len(live) == ORDERS
     rebuilt = await _rebuilt(engine, url, compare=True, processes=processes(url, number))
-    assert (rebuilt.different, rebuilt.parked, rebuilt.begun_anew) == (0, 0, False)
+    assert (rebuilt.different, rebuilt.parked, rebuilt.begun_anew) == (0, 0, None)
     assert await _rows(engine) == live
     assert await engine.pool.fetch(LEFT) == []
     await _rebuilt(engine, url, told_who(), processes=processes(url, number))
@@ -145,15 +145,18 @@ async def test_a_process_that_dies_costs_its_last_stride(engine: Engine, url: st
     spared.touch()
     seen: list[Progress] = []
     rebuilt = await _rebuilt(engine, url, projection, on_progress=seen.append)
-    assert rebuilt.begun_anew is False
+    assert rebuilt.begun_anew is None
     assert seen[0].position >= sum(row["position"] for row in left[1:]) // 2 > 0
     assert [each.position for each in seen] == sorted(each.position for each in seen)
     assert await _rows(engine) == live
     assert await engine.pool.fetch(LEFT) == []
 
 
-@pytest.mark.parametrize("number", [0, 3])
-async def test_what_was_divided_otherwise_begins_anew(engine: Engine, url: str, number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [1, 2, 3])
+async def test_what_was_divided_goes_on_as_it_was_or_says_that_it_begins_anew(
+    engine: Engine, url: str, number: int, tmp_path: Path
+) -> None:
+    """One process cannot go on with what was divided between two; more go on as these two did."""
     live, spared = await _rows(engine), tmp_path / "spared"
 
     def evolve(row: OrderSummaryRow | None, fact: Fact[OrderEvent], key: Key) -> OrderSummaryRow | None:
@@ -164,8 +167,20 @@ async def test_what_was_divided_otherwise_begins_anew(engine: Engine, url: str, 
     projection = replace(order_summary, evolve=evolve)
     with pytest.raises(ShareFailed):
         await _rebuilt(engine, url, projection)
+    left = [row["position"] for row in await engine.pool.fetch(LEFT)][1:]
+    assert max(left) > 0
     spared.touch()
-    await _rebuilt(engine, url, projection, processes=processes(url, number) if number else None)
+    seen: list[Progress] = []
+    rebuilt = await _rebuilt(
+        engine,
+        url,
+        projection,
+        processes=processes(url, number) if number > 1 else None,
+        on_progress=seen.append,
+    )
+    anew = "it was divided among 2 processes, and this one is not" if number == 1 else None
+    assert (rebuilt.begun_anew, rebuilt.processes) == (anew, 2 if number == 3 else None)
+    assert seen[0].position in ((0,) if anew else (sum(left) // 2, (sum(left) + 1) // 2))
     assert await _rows(engine) == live
     assert await engine.pool.fetch(LEFT) == []
 

@@ -1,11 +1,16 @@
 """Figures are computed, never typed: ratios, whether an aim is met, what replaces what, and the page made of them."""
 
 import json
+import sys
 from pathlib import Path
+from subprocess import PIPE, Popen
+from unittest.mock import MagicMock
 
+import psutil
 import pytest
 
 from benchmarks import figures, page, run
+from benchmarks.children import Child
 from benchmarks.figures import Aim, Entry, Figure, merged
 from benchmarks.load import Load, typical, under_load
 from benchmarks.registry import BENCHMARKS
@@ -113,6 +118,22 @@ async def test_load_counts_what_was_answered() -> None:
     load = await under_load(2, 1, call)
     assert 0 < load.per_s <= calls
     assert load.p99_ms >= 0
+
+
+def test_the_memory_of_a_command_is_that_of_all_its_processes_and_what_they_share_counts_once() -> None:
+    holding = [sys.executable, "-c", "held = b'-' * 50_000_000; print(flush=True); input()"]
+    watched = Child(MagicMock(), Path())
+    with Popen(holding, stdin=PIPE, stdout=PIPE) as one, Popen(holding, stdin=PIPE, stdout=PIPE) as other:
+        for each in (one, other):
+            assert each.stdout is not None
+            each.stdout.readline()
+        processes = [psutil.Process(each.pid) for each in (one, other)]
+        apart_mb = sum(each.memory_info().rss for each in processes) / 1e6
+        watched._look(processes)
+        watched._look(processes[:1])
+        for each in (one, other):
+            each.communicate(b"\n")
+    assert 50 < watched.peak_mb < 100 < watched.together_mb < apart_mb
 
 
 def test_the_typical_run_is_the_median_of_each_number() -> None:
