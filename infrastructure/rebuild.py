@@ -89,8 +89,8 @@ async def rebuild(
         processes = None
     live, shadow = projection.name, projection.name + SHADOW
     await check_owner(pool, projection)
+    await Leases(pool, [live, shadow], owner).prepare()  # no worker may have begun the live one either
     leases = Leases(pool, [shadow], owner)
-    await leases.prepare()
     await leases.take()
     if shadow not in leases.held:
         raise RebuildRunning(live)

@@ -69,6 +69,15 @@ async def test_wrong_rows_are_found_and_mended_and_the_names_stay(bench: Bench) 
     assert (extra.key, extra.before and extra.before["sku"], extra.after) == ("C/main", "C", None)
 
 
+async def test_a_table_that_no_worker_has_ever_begun_is_filled(bench: Bench) -> None:
+    await bench.pool.execute("DELETE FROM projections WHERE name = 'stock_level'")
+    await bench.receive("new", 3)
+    await rebuild(bench.pool, bench.store, stock_level, owner="me")
+    await bench.receive("new", 4)
+    await bench.projector.catch_up()
+    assert await bench.on_hand("new") == 7
+
+
 async def test_live_traffic_goes_on_during_a_rebuild_and_nothing_is_lost_or_doubled(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
