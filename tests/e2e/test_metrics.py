@@ -16,7 +16,10 @@ from events.store import Append, Conflict, IdempotencyKey
 from infrastructure.settings import Settings
 from tests.e2e.service import serving
 from tests.e2e.shop_client import ShopClient, open_client
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import PATIENCE_S, eventually
+
+pytestmark = EMBEDDED_ALONE
 
 Labels = frozenset[tuple[str, str]]
 

@@ -14,7 +14,10 @@ from infrastructure.limits import Limit
 from infrastructure.mail.post import FolderPost, Letter
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import TRIES, eventually
+
+pytestmark = EMBEDDED_ALONE
 
 NEW = "another horse 8"
 

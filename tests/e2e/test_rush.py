@@ -13,7 +13,10 @@ import httpx
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, read
 from tests.e2e.test_two_processes import on_sale
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import PATIENCE_S
+
+pytestmark = EMBEDDED_ALONE
 
 SHOPPERS, UNITS, AT_ONCE = 500, 100, 200
 PRICE = 1_999

@@ -10,6 +10,7 @@ from commands.mail import RecordMail
 from commands.order_life import CancelOrder, CompleteOrder, LapseOrder, ShipOrder, Units
 from commands.paper import IssuePapers
 from commands.payment import CapturePayment, LetGo, PayOrder, RefundOrder
+from commands.rejections import Rejected
 from commands.returning import Back, ReturnOrder
 from commands.settlement import (
     RecordActionRequired,
@@ -23,10 +24,12 @@ from commands.settlement import (
 )
 from commands.stock import AdjustStock, ReceiveStock, SetThreshold, TransferStock
 from commands.wishlist import MoveWishToCart
+from events import Event
 from events.coupon import CouponKind, CouponTerms
 from events.paper import Seller
 from events.values import CaptureId, CartId, CategoryId, Line, OrderId, PaymentId, ProductId, RefundId, ReturnId, Sku
 from tests.unit.pasts import ANN, CART, HOME, KITCHEN, LARGE, LATER, MUG, NOON, SMALL, TENTH, eur
+from tests.unit.shop import Shop
 
 ORDERS = [OrderId(f"ord_{n}") for n in range(3)]
 SKUS, CARTS = [SMALL, LARGE, Sku("MUG-XL")], [CART, CartId("crt_bob"), own_cart(ANN)]
@@ -94,3 +97,11 @@ TRADE: list[Command] = [
     *(CancelOrder(order, "why") for order in ORDERS),
     *(LapseOrder(order, now) for order in ORDERS for now in (NOON - timedelta(1), LATER)),
 ]
+
+
+def asked(shop: Shop, command: Command) -> list[Event]:
+    """What follows; for a refusal nothing."""
+    try:
+        return shop.when(command)
+    except Rejected:
+        return []

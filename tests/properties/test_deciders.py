@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from commands import DECIDERS, Command
+from commands import DECIDERS
 from commands.cart import MAX_QUANTITY, AddToCart, carts
 from commands.category import categories
 from commands.claim import claims, sku_name
@@ -15,20 +15,18 @@ from commands.money import OPEN
 from commands.order import Order, Status, orders
 from commands.order_life import ShipOrder
 from commands.product import products
-from commands.rejections import Rejected
 from commands.returning import ReturnOrder
 from commands.session import RecordRefusal, RecordRegistration
 from commands.stock import AdjustStock, ReceiveStock, TransferStock, stocks
 from commands.user import RecordPasswordChange
 from commands.wishlist import MoveWishToCart
-from events import Event
 from events.payment import PaymentEvent, RefundFailed, RefundRequested
 from events.values import CategoryId, OrderId
 from projections import payments
 from tests.properties.asked_besides import BESIDES
-from tests.properties.asked_trade import CARTS, CATEGORIES, CODES, LOCATIONS, ORDERS, PRODUCTS, SKUS, TRADE
+from tests.properties.asked_trade import CARTS, CATEGORIES, CODES, LOCATIONS, ORDERS, PRODUCTS, SKUS, TRADE, asked
 from tests.unit.pasts import ANN, MUG, attic, filled_cart, stocked, tenth_off
-from tests.unit.shop import Shop, given
+from tests.unit.shop import given
 
 SAY_MORE = (
     AddToCart,
@@ -160,14 +158,6 @@ class AnyShop(RuleBasedStateMachine):
 
     def orders_now(self) -> dict[OrderId, Order]:
         return {order_id: self.shop(orders(order_id)) for order_id in ORDERS}
-
-
-def asked(shop: Shop, command: Command) -> list[Event]:
-    """What follows; for a refusal nothing."""
-    try:
-        return shop.when(command)
-    except Rejected:
-        return []
 
 
 def test_the_shop_stays_sound_whatever_is_asked() -> None:
