@@ -85,7 +85,7 @@ async def test_what_a_killed_worker_held_is_taken_over(engine: Engine, impatient
 
     await eventually(taken_over)
     held = await engine.checkpoint("tally_a")
-    assert (held["owner"], held["epoch"]) == ("heir", left["epoch"] + 1)
+    assert (held["owner"], held["epoch"] > left["epoch"]) == ("heir", True)
     await killed(second)
     assert (await engine.checkpoint("tally_a"))["owner"] is None
 
