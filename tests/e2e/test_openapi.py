@@ -125,7 +125,6 @@ def _operations(visitors: Visitors) -> Iterator[Any]:
         yield result.ok()
 
 
-@pytest.mark.timeout(600)
 async def test_no_request_gets_an_answer_that_is_not_documented(visitors: Visitors) -> None:
     found: list[str] = []
     asked = 0

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import pytest
 
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, read
@@ -32,7 +31,6 @@ class Bought:
     position: int
 
 
-@pytest.mark.timeout(600)
 async def test_of_five_hundred_shoppers_a_hundred_get_a_unit_and_all_books_agree(
     services: tuple[Service, Service],
 ) -> None:

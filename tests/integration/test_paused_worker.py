@@ -154,7 +154,7 @@ async def test_one_that_stops_in_the_middle_of_a_page_is_overtaken_and_writes_no
         assert one.poll() is None
 
 
-@pytest.mark.timeout(30 * ROUNDS + 150)
+@pytest.mark.timeout(30 * ROUNDS + 600)
 async def test_two_that_are_paused_in_turn_at_any_moment_pass_every_position_once(engine: Engine, start: Start) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201

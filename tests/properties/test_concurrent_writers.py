@@ -31,7 +31,7 @@ limits = settings(
 )
 
 
-@pytest.mark.timeout(60 * ROUNDS + 180)
+@pytest.mark.timeout(60 * ROUNDS + 600)
 def test_readers_miss_nothing_and_every_answer_is_true(own_database_url: str) -> None:
     with on_stage(own_database_url) as (runner, stage):
 

@@ -38,7 +38,7 @@ def on_floor(url: str) -> Iterator[tuple[asyncio.Runner, Floor]]:
             runner.run(floor.__aexit__(None, None, None))
 
 
-@pytest.mark.timeout(60 * ROUNDS + 180)
+@pytest.mark.timeout(60 * ROUNDS + 600)
 def test_no_unit_is_sold_twice_and_every_answer_is_true(own_database_url: str) -> None:
     with on_floor(own_database_url) as (runner, floor):
 
