@@ -17,8 +17,11 @@ from infrastructure.settings import Mode, Settings
 from tests.integration.mail_server import MailServer, mail_server
 from tests.integration.test_reactor import placed
 from tests.keys import MASTER_KEY
+from tests.kinds import EMBEDDED_ALONE
 from tests.till import Till
 from tests.waiting import PATIENCE_S
+
+pytestmark = EMBEDDED_ALONE
 
 TOLD = ["Tea House: we have your order", "Tea House: your order is cancelled"]
 OpenShop = Callable[[str], AbstractAsyncContextManager[Shop]]

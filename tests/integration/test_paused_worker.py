@@ -16,7 +16,10 @@ import pytest
 from infrastructure.embedded.lodging import dies_with_parent
 from tests.integration.paused_worker import LEASE_S, Moment, Pausing
 from tests.integration.tally import Engine, open_engine
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 TABLE = "tally_p"
