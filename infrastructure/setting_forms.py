@@ -6,8 +6,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from infrastructure.mail.post import SmtpPost
-
 KEY_BYTES = 32
 WEBHOOK_BYTES_MIN = 24
 """As Standard Webhooks asks."""
@@ -57,6 +55,8 @@ def _are_webhook_secrets(secrets: SecretStr) -> SecretStr:
 
 
 def _is_a_mail_server(url: SecretStr) -> SecretStr:
+    from infrastructure.mail.post import SmtpPost  # it brings half of the shop along
+
     SmtpPost(url.get_secret_value(), "")
     return url
 

@@ -6,12 +6,11 @@ import secrets
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from events.paper import Seller
 from infrastructure.data_dir import kept_secret
 from infrastructure.setting_forms import (
     KEY_BYTES,
@@ -25,6 +24,9 @@ from infrastructure.setting_forms import (
     listed,
 )
 from infrastructure.vault import MasterKeys
+
+if TYPE_CHECKING:
+    from events.paper import Seller
 
 SECRET_KEY_CHARACTERS_MIN = 32
 
@@ -140,8 +142,10 @@ class Settings(BaseSettings):
         return self.database_direct_url is not None and self.database_direct_url != self.database_url
 
     @property
-    def seller(self) -> Seller:
+    def seller(self) -> "Seller":
         """In whose name invoices are issued from now on."""
+        from events.paper import Seller
+
         lines = tuple(line.strip() for line in self.seller_address.split(";") if line.strip())
         return Seller(self.seller_name or self.shop_name, lines, self.seller_tax_id)
 

@@ -13,6 +13,8 @@ import psycopg
 import pytest
 import redis
 import structlog
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg.sql import SQL, Composed, Identifier
 
 from infrastructure import cache as caching
@@ -22,6 +24,9 @@ from tests import pgbouncer
 
 # It is not on PyPI, so a machine may lack it; `.ci/run` installs it, and the header of a run says so.
 collect_ignore = [] if pgbouncer.PROGRAM else ["e2e/test_pgbouncer.py"]
+# How long an example takes says something about the machine's other work, and nothing about the code.
+hypothesis_settings.register_profile("on any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("on any machine")
 OUTSIDE = {"TEST_DATABASE_URL", "TEST_REDIS_URL"} <= os.environ.keys()
 
 

@@ -16,6 +16,7 @@ from events.store import Append, Metadata
 from infrastructure.listening import open_listener
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Caller, ShopClient
+from tests.waiting import PATIENCE_S
 
 Event = dict[str, Any]
 
@@ -31,7 +32,8 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[ShopClient, Server]
             task = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started:
                 await asyncio.sleep(0.01)
-            async with httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=None)) as http:
+            many = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(base_url=url, limits=many, timeout=PATIENCE_S) as http:
                 app: Any = server.config.app
                 yield ShopClient(app, http), server
             server.should_exit = True

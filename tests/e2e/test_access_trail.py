@@ -6,6 +6,9 @@ from typing import Any
 from infrastructure.ids import new_id
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Caller, ShopClient, open_client
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 class Person:

@@ -7,6 +7,9 @@ import pytest
 
 from tests.e2e.shop_client import ShopClient
 from tests.e2e.test_commands import problem
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 ORDER = "ord_01h455vb4pex5vsknk084sn02q"
 HUGE = 10**30

@@ -5,6 +5,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.e2e.shop_client import ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 ORDER = "ord_01h455vb4pex5vsknk084sn02q"
 HOSTILE = [

@@ -12,7 +12,10 @@ from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from queries import product as products
 from tests.e2e.shop_client import Product, ShopClient
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 TABLES = {each.name: each for each in PROJECTIONS}
 WRONG = "Not what the facts say"

@@ -7,7 +7,10 @@ import redis.asyncio
 
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Caller, ShopClient, created
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 
 async def test_a_cart_says_what_has_changed_since_it_was_filled(shop_client: ShopClient) -> None:

@@ -11,6 +11,9 @@ import httpx
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, read, serving
 from tests.e2e.test_two_processes import on_sale
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 ADDS, SKUS = 50, 5
 PERSON = {"password": "correct horse 9"}

@@ -15,6 +15,9 @@ import pytest
 from infrastructure.settings import Settings
 from tests.e2e.serving import serving
 from tests.e2e.shop_client import Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 COLUMNS = "slug,name,category,status,sku,price_minor,currency,attributes.color\n"
 CSV, NDJSON = {"Content-Type": "text/csv"}, {"Content-Type": "application/x-ndjson"}

@@ -6,6 +6,9 @@ from typing import Any
 import httpx
 
 from tests.e2e.shop_client import Caller, ShopClient, created
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 async def changed(caller: Caller, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:

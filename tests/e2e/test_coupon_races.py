@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-import pytest
 
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, read
@@ -23,7 +22,6 @@ Racer = tuple[dict[str, str], str]
 """Who asks, and at which process."""
 
 
-@pytest.mark.timeout(400)
 async def test_a_limited_coupon_is_redeemed_exactly_as_often_as_allowed(
     services: tuple[Service, Service],
 ) -> None:

@@ -6,8 +6,6 @@ import shlex
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.service import own_data_dir, serving
 from tests.e2e.test_service import SIGN_IN
 
@@ -27,7 +25,6 @@ def examples(page: Path) -> str:
     return "".join(line for line in "".join(blocks).splitlines(True) if not line.startswith((".venv/", "API=")))
 
 
-@pytest.mark.timeout(600)
 async def test_the_examples_do_what_they_say(tmp_path: Path) -> None:
     readme = examples(ROOT / "README.md")
     with own_data_dir() as data_dir, serving("--dev", logs=tmp_path, DAYBOOK_DATA_DIR=str(data_dir)) as service:

@@ -16,7 +16,10 @@ from infrastructure.ring import Wanted
 from infrastructure.settings import Settings
 from tests.e2e.serving import Listener, note, serving
 from tests.e2e.shop_client import Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -6,6 +6,9 @@ import pytest
 
 from infrastructure import tail
 from tests.e2e.shop_client import Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 LINES = {"Accept": "application/x-ndjson"}
 

@@ -16,7 +16,10 @@ from infrastructure.ring import Ring
 from infrastructure.settings import Settings
 from tests.e2e.serving import Listener, note, serving
 from tests.e2e.shop_client import Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import eventually, takes_less_than
+
+pytestmark = EMBEDDED_ALONE
 
 FACTS_KEPT = 30
 KILL_THE_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity

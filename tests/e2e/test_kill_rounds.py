@@ -139,7 +139,7 @@ class Shop:
                 await connection.close(timeout=1)
 
 
-@pytest.mark.timeout(60 * (ROUNDS + 2))
+@pytest.mark.timeout(60 * ROUNDS + 600)
 async def test_whatever_is_killed_nothing_acknowledged_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     chance, done = random.Random(seed), Counter[str]()

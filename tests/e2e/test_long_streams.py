@@ -11,6 +11,9 @@ from events.values import Sku
 from infrastructure import snapshots
 from infrastructure.snapshots import REPLAYED_MAX
 from tests.e2e.shop_client import ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 KEPT = "SELECT version FROM snapshots WHERE stream = $1"
 

@@ -9,6 +9,9 @@ import commands.cart
 from commands.cart import MAX_QUANTITY
 from events.cart import CartClosed, CartMerged
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, created
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 async def _filled(client: ShopClient, **quantities: int) -> Caller:

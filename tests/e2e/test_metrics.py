@@ -16,7 +16,10 @@ from events.store import Append, Conflict, IdempotencyKey
 from infrastructure.settings import Settings
 from tests.e2e.service import serving
 from tests.e2e.shop_client import ShopClient, open_client
-from tests.waiting import eventually
+from tests.kinds import EMBEDDED_ALONE
+from tests.waiting import PATIENCE_S, eventually
+
+pytestmark = EMBEDDED_ALONE
 
 Labels = frozenset[tuple[str, str]]
 
@@ -166,7 +169,8 @@ async def test_processes_that_share_a_port_count_together(
     live = named("http_requests_total", method="GET", route="/health/live", status="200")
     with serving("--processes", "2", logs=tmp_path, **environment) as service:
         for n in range(1, 41):
-            async with httpx.AsyncClient() as http:  # a connection of its own: whichever process is free takes it
+            # A connection of its own: whichever process is free takes it.
+            async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
                 assert (await http.get(f"{service.url}/health/live")).status_code == 200
                 now = told((await http.get(f"{service.url}/metrics")).text)
             assert now[live] == n

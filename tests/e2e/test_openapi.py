@@ -31,11 +31,11 @@ from schemathesis.specs.openapi.checks import (
 from infrastructure.ids import new_id
 from tests.e2e.service import Service, authorization, serving
 from tests.kinds import EMBEDDED_ALONE
+from tests.waiting import PATIENCE_S
 
 pytestmark = EMBEDDED_ALONE
 
-EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "12"))
-TIMEOUT_S = 30
+EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "8"))
 TOLD_ANSWERS, TOLD_CHARACTERS = 40, 1_000
 CHECKS = [
     status_code_conformance,
@@ -112,14 +112,14 @@ def visitors(database_url: str, redis_url: str, key_prefix: str, tmp_path_factor
     }
     with (
         serving(logs=logs, **environment) as service,
-        httpx.Client(base_url=service.url, timeout=TIMEOUT_S) as http,
+        httpx.Client(base_url=service.url, timeout=PATIENCE_S) as http,
         requests.Session() as session,
     ):
         yield Visitors(service, http, session)
 
 
 def _operations(visitors: Visitors) -> Iterator[Any]:
-    schema = schemathesis.openapi.from_url(f"{visitors.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{visitors.url}/openapi.json", timeout=PATIENCE_S)
     for result in schema.get_all_operations():
         assert isinstance(result, Ok), result
         yield result.ok()
@@ -156,7 +156,7 @@ def _asked(visitors: Visitors, operation: Any, found: list[str]) -> int:
                 if name in case.path_parameters:
                     case.path_parameters[name] = values[known % len(values)]
         headers = {**visitors.headers[role], "Idempotency-Key": str(key), "Prefer": "wait=0"}
-        answer = case.call(headers=headers, session=visitors.session, timeout=TIMEOUT_S)
+        answer = case.call(headers=headers, session=visitors.session, timeout=PATIENCE_S)
         if answer.status_code >= 500 and answer.json().get("code") != "projection_behind":
             found.append(f"{operation.label} as {role}: {answer.status_code} {answer.text}")
         try:
@@ -173,7 +173,7 @@ async def test_what_is_said_to_be_known_is_there(visitors: Visitors) -> None:
     assert new_id("ord") not in visitors.known["order_id"]
     staff = visitors.headers["staff"]
     for path in (f"/v1/orders/{visitors.known['order_id'][0]}", "/v1/products/mug", "/v1/stock/MUG-S"):
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while (answer := visitors.http.get(path, headers=staff)).status_code == 404 and time.monotonic() < deadline:
             await asyncio.sleep(0.1)  # read tables follow the facts
         assert answer.status_code == 200

@@ -8,6 +8,9 @@ import httpx
 import pytest
 
 from tests.e2e.shop_client import Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 async def _orders(client: ShopClient, customer: Caller, sku: str, count: int) -> list[str]:

@@ -1,73 +1,25 @@
 """Paying, capturing and refunding over HTTP, with a sandbox that sends its webhooks to a shop on a real port."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
-from standardwebhooks import Webhook
 
 from infrastructure.ids import new_id
 from infrastructure.settings import Settings
+from tests.e2e.charging import PRICE, amounts, asked, becomes, disagreements, facts, ordered, seen, told
 from tests.e2e.serving import serving
-from tests.e2e.shop_client import Caller, ShopClient
-from tests.sandbox import WEBHOOK_SECRET
-from tests.waiting import eventually
-
-PATH = "/v1/payments/webhooks/sandbox"
-OLD_SECRET = "whsec_" + "b2xkZXIgYnV0IHN0aWxsIGdvb2QgZm9yIG5vdw=="
-PRICE = 1_999
+from tests.e2e.shop_client import ShopClient
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop(settings: Settings) -> AsyncIterator[ShopClient]:
-    secrets = SecretStr(f"{WEBHOOK_SECRET},{OLD_SECRET}")
-    async with serving(settings.model_copy(update={"webhook_secret": secrets})) as (client, _):
+    async with serving(settings) as (client, _):
         yield client
-
-
-async def ordered(shop: ShopClient, units: int = 1) -> tuple[Caller, str]:
-    customer, product = await shop.customer(), await shop.product(price=PRICE)
-    return customer, await shop.order(customer, {product.sku: units})
-
-
-async def asked(customer: Caller, order_id: str, method: str, **body: Any) -> None:
-    answer = await customer.post(f"/v1/orders/{order_id}/pay", {"method": method, **body})
-    assert answer.status_code == 202, answer.text
-
-
-async def seen(shop: ShopClient, order_id: str) -> dict[str, Any]:
-    shop.position = max(shop.position, await shop.shop.store.head())
-    found: dict[str, Any] = (await (await shop.staff()).get(f"/v1/orders/{order_id}")).json()
-    return found
-
-
-async def becomes(shop: ShopClient, order_id: str, status: str, payment: str) -> dict[str, Any]:
-    async def looks() -> bool:
-        order = await seen(shop, order_id)
-        return (order["status"], order["payment"]) == (status, payment)
-
-    await eventually(looks)
-    return await seen(shop, order_id)
-
-
-async def disagreements(shop: ShopClient, order_id: str) -> list[Any]:
-    answer = await (await shop.staff()).get("/v1/reports/reconciliation", grace_s=0)
-    assert answer.status_code == 200, answer.text
-    return [each for each in answer.json()["data"] if each["order_id"] in (order_id, None)]
-
-
-def amounts(order: dict[str, Any]) -> list[tuple[str, int, int]]:
-    return [(each["state"], each["captured"]["amount"], each["refunded"]["amount"]) for each in order["payments"]]
-
-
-async def facts(shop: ShopClient, order_id: str) -> list[str]:
-    return [type(fact.event).__name__ for fact in await shop.shop.store.read([f"order-{order_id}"])]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +42,7 @@ async def test_a_shopper_confirms_in_a_second_step_and_a_webhook_says_what_came_
     await asked(customer, order_id, "tok_action_required")
     order = await becomes(shop, order_id, "PENDING", "ACTION_REQUIRED")
     url = order["payments"][0]["action_url"]
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as browser:
         assert "Approve" in (await browser.get(url)).text
         assert (await browser.post(url, params={"answer": answer})).status_code == 200
     order = await becomes(shop, order_id, *(("PAID", "CAPTURED") if answer == "approve" else ("PENDING", "DECLINED")))
@@ -161,90 +113,6 @@ async def test_a_refund_that_comes_late_comes_and_one_that_fails_is_reported(sho
     assert [each["kind"] for each in await disagreements(shop, failing)] == ["gateway_differs"]
 
 
-async def told(
-    shop: ShopClient,
-    said: Any,
-    *,
-    event_id: str | None = None,
-    secret: str = WEBHOOK_SECRET,
-    at: datetime | None = None,
-    tampered: bool = False,
-) -> httpx.Response:
-    """As the gateway would tell it."""
-    body, event_id, at = json.dumps(said), event_id or new_id("evt"), at or datetime.now(UTC)
-    headers = {
-        "content-type": "application/json",
-        "webhook-id": event_id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(secret).sign(event_id, at, body),
-    }
-    return await shop.http.post(PATH, content=body + " " * tampered, headers=headers)
-
-
-def captured(order_id: str, payment_id: str, amount: int = PRICE) -> dict[str, Any]:
-    data = {"order_id": order_id, "payment_id": payment_id, "amount": amount, "currency": "USD", "reference": "r"}
-    return {"type": "payment.captured", "data": data}
-
-
-async def test_a_webhook_counts_once_however_often_and_from_how_many_sides_it_comes(shop: ShopClient) -> None:
-    _, order_id = await ordered(shop)
-    said = captured(order_id, "pay_elsewhere")
-    answers = await asyncio.gather(*(told(shop, said, event_id="evt_same") for _ in range(5)))
-    assert {answer.status_code for answer in answers} <= {202, 409}, "what is under way may be asked again"
-    assert (await told(shop, said, event_id="evt_same")).headers["Idempotent-Replayed"] == "true"
-    assert (await told(shop, said, event_id="evt_other")).status_code == 202
-    assert (await facts(shop, order_id)).count("PaymentCaptured") == 1
-    other = {**said, "type": "payment.declined"}
-    assert (await told(shop, other, event_id="evt_same")).json()["code"] == "idempotency_key_reused"
-
-
-async def test_only_the_gateway_is_believed_and_only_for_five_minutes(shop: ShopClient) -> None:
-    _, order_id = await ordered(shop)
-    said, now = captured(order_id, "pay_forged"), datetime.now(UTC)
-    stranger = "whsec_" + "c29tZWJvZHkgZWxzZXMgc2VjcmV0IGFsdG9nZXRoZXI="
-    nonsense = {"webhook-id": "e", "webhook-timestamp": "x", "webhook-signature": "v1"}
-    in_time = str(int(now.timestamp()))
-    refused = [
-        await told(shop, said, secret=stranger),
-        await told(shop, said, tampered=True),
-        await told(shop, said, at=now - timedelta(minutes=6)),
-        await told(shop, said, at=now + timedelta(minutes=6)),
-        await shop.http.post(PATH, json=said),
-        await shop.http.post(PATH, json=said, headers=nonsense),
-        await shop.http.post(PATH, content=b"\xff\xfe", headers={**nonsense, "webhook-timestamp": in_time}),
-    ]
-    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(401, "webhook_refused")}
-    assert await facts(shop, order_id) == ["OrderPlaced"]
-    assert (await told(shop, said, secret=OLD_SECRET)).status_code == 202, "while one secret replaces the other"
-    assert (await shop.http.post("/v1/payments/webhooks/other", json=said)).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "said", [[], {"type": "payment.captured"}, {"type": "payment.captured", "data": {"amount": "x"}}]
-)
-async def test_what_is_no_webhook_is_a_clear_problem(shop: ShopClient, said: Any) -> None:
-    answer = await told(shop, said)
-    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
-
-
-async def test_a_body_without_end_is_not_read(shop: ShopClient) -> None:
-    assert (await shop.http.post(PATH, content=b"x" * 2_000_000)).status_code == 413
-
-
-async def test_what_is_not_about_us_is_taken_and_changes_nothing(shop: ShopClient) -> None:
-    _, order_id = await ordered(shop)
-    other_currency = captured(order_id, "pay_x")
-    other_currency["data"]["currency"] = "EUR"
-    for said in (
-        captured(new_id("ord"), "pay_x"),
-        other_currency,
-        {**captured(order_id, "pay_x"), "type": "payout.paid"},
-    ):
-        answer = await told(shop, said)
-        assert (answer.status_code, answer.json()) == (202, {"outcome": "ignored"})
-    assert await facts(shop, order_id) == ["OrderPlaced"]
-
-
 async def test_two_tabs_that_pay_at_once_lead_to_one_charge(shop: ShopClient) -> None:
     customer, order_id = await ordered(shop)
     paying = (customer.post(f"/v1/orders/{order_id}/pay", {"method": "tok_late"}) for _ in range(6))
@@ -260,7 +128,7 @@ async def test_a_charge_without_an_order_is_reported(shop: ShopClient, settings:
     asked = {"order_id": stray, "payment_id": new_id("pay"), "amount": 5, "currency": "USD", "method": "tok_approve"}
     assert settings.gateway_url is not None and settings.gateway_key is not None
     headers = {"Authorization": f"Bearer {settings.gateway_key.get_secret_value()}"}
-    async with httpx.AsyncClient(base_url=settings.gateway_url, headers=headers) as thief:
+    async with httpx.AsyncClient(base_url=settings.gateway_url, headers=headers, timeout=PATIENCE_S) as thief:
         charged = await thief.post("/v1/payments", json={**asked, "capture": True, "notify_url": ""})
         assert charged.json()["status"] == "captured"
         found = await disagreements(shop, stray)

@@ -7,7 +7,10 @@ import pytest
 
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Caller, ShopClient, open_client
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import takes_less_than
+
+pytestmark = EMBEDDED_ALONE
 
 
 def _headers(caller: Caller, position: int | str, wait_s: int | str = 5) -> dict[str, str]:

@@ -1,8 +1,5 @@
 """Letters with tokens: verification and new passwords, and that nobody learns from them who has an account."""
 
-import statistics
-import time
-from collections.abc import Awaitable, Callable
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,10 @@ from infrastructure.limits import Limit
 from infrastructure.mail.post import FolderPost, Letter
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
-from tests.waiting import TRIES, eventually
+from tests.kinds import EMBEDDED_ALONE
+from tests.waiting import eventually, takes_as_long
+
+pytestmark = EMBEDDED_ALONE
 
 NEW = "another horse 8"
 
@@ -26,23 +26,6 @@ async def ask(client: ShopClient, what: str, email: str) -> Any:
 async def log_in_status(client: ShopClient, email: str, password: str) -> int:
     form = {"username": email, "password": password}
     return (await client.guest().request("POST", "/v1/auth/login", data=form)).status_code
-
-
-async def takes_as_long(
-    ask: Callable[[str], Awaitable[None]], known: list[str], *, times: int, within: Callable[[float], float]
-) -> bool:
-    """Whether it takes as long for addresses that nobody has, in one of a few rounds: a real difference is in each."""
-    for _ in range(TRIES):
-        took: dict[bool, list[float]] = {True: [], False: []}
-        for n in range(times):
-            for exists in (True, False):
-                began = time.perf_counter()
-                await ask(known[n % len(known)] if exists else f"nobody-{n}@example.com")
-                took[exists].append(time.perf_counter() - began)
-        with_account, without = (statistics.median(took[exists]) for exists in (True, False))
-        if abs(with_account - without) < within(with_account):
-            return True
-    return False
 
 
 async def test_a_letter_to_who_registers_verifies_the_address_once(shop_client: ShopClient, mailbox: Mailbox) -> None:

@@ -13,8 +13,11 @@ from infrastructure import cache as caching
 from infrastructure.embedded.sharing import shared
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Caller, Product, ShopClient, created, open_client
+from tests.kinds import EMBEDDED_ALONE
 from tests.relay import Relay, relay
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 
 @pytest.fixture(scope="module", autouse=True)

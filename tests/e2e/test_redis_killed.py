@@ -13,6 +13,9 @@ from pydantic import SecretStr
 from infrastructure.embedded.sharing import shared
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 AT_ONCE = 6
 

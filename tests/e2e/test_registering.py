@@ -8,6 +8,9 @@ import httpx
 from infrastructure.settings import Settings
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.shop_client import PASSWORD, Caller, ShopClient, open_client
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 NEW = "another horse 8"
 

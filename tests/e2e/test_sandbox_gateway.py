@@ -16,6 +16,7 @@ from tests.e2e.service import running, serving
 from tests.e2e.shop_client import SECRET_KEY
 from tests.keys import MASTER_KEY
 from tests.sandbox import WEBHOOK_SECRET
+from tests.waiting import PATIENCE_S
 
 KEY = {"Authorization": "Bearer us"}
 
@@ -31,7 +32,7 @@ async def test_it_is_killed_and_forgets_nothing(tmp_path: Path) -> None:
     answers = []
     for _ in range(2):
         with running("sandbox-gateway", "--port", "0", logs=tmp_path, **dev) as sandbox:
-            async with httpx.AsyncClient(base_url=sandbox.url, headers=KEY) as http:
+            async with httpx.AsyncClient(base_url=sandbox.url, headers=KEY, timeout=PATIENCE_S) as http:
                 answers.append((await http.post("/v1/payments", json=payment("pay_1"))).json())
                 moved = (await http.get("/v1/movements", params={"since": "2026-01-01T00:00:00+00:00"})).json()["data"]
             sandbox.kill()
@@ -42,7 +43,7 @@ async def test_it_is_killed_and_forgets_nothing(tmp_path: Path) -> None:
 async def test_whoever_has_no_key_or_makes_no_sense_is_told_so(tmp_path: Path) -> None:
     dev = {"DAYBOOK_MODE": "development", "DAYBOOK_LOG_FORMAT": "json", "DAYBOOK_DATA_DIR": str(tmp_path)}
     with running("sandbox-gateway", "--port", "0", logs=tmp_path, **dev) as sandbox:
-        async with httpx.AsyncClient(base_url=sandbox.url) as http:
+        async with httpx.AsyncClient(base_url=sandbox.url, timeout=PATIENCE_S) as http:
             assert (await http.post("/v1/payments", json=payment("pay_1"))).status_code == 401
             for nonsense in (b"", b"[]", b'{"amount": 1}', b"\xff"):
                 answer = await http.post("/v1/payments", content=nonsense, headers=KEY)
@@ -76,7 +77,7 @@ async def test_a_service_that_runs_no_workers_needs_no_gateway(
 ) -> None:
     urls = {"DATABASE_URL": own_database_url, "REDIS_URL": redis_url, "DAYBOOK_DATA_DIR": str(tmp_path)}
     with serving("--no-workers-in-process", logs=tmp_path, DAYBOOK_GATEWAY_URL="", **urls) as service:
-        assert httpx.get(f"{service.url}/health/live").status_code == 200
+        assert httpx.get(f"{service.url}/health/live", timeout=PATIENCE_S).status_code == 200
 
 
 async def test_a_client_that_reaches_nobody_says_so() -> None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.e2e.service import Service, own_data_dir, serving
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 SIGN_IN = re.compile(r"^\s+(admin|staff|customer)\s+(\S+@example\.com)\s+(\S+)$", re.MULTILINE)
 
@@ -31,7 +31,7 @@ def _in_development(data_dir: Path, logs: Path, *arguments: str) -> contextlib.A
 
 async def test_the_first_start_fills_the_shop_and_says_what_to_open(data_dir: Path, tmp_path: Path) -> None:
     with _in_development(data_dir, tmp_path) as service:
-        async with httpx.AsyncClient(base_url=service.url) as http:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_S) as http:
             for path in ("/health/live", "/health/ready", "/docs", "/redoc", "/openapi.json"):
                 assert (await http.get(path)).status_code == 200, path
             assert f"{service.url}/docs" in service.said
@@ -55,7 +55,7 @@ async def test_a_second_start_says_the_same_users_and_takes_the_next_port_when_i
     ):
         assert "is in use: listening on" in second.said
         assert first.url != second.url
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
             heads = [(await http.get(f"{service.url}/health/ready")).json()["head"] for service in (first, second)]
         assert heads[0] == heads[1]
         assert SIGN_IN.findall(first.said) == SIGN_IN.findall(second.said) != []
@@ -65,7 +65,7 @@ async def test_a_service_that_is_asked_to_stop_answers_what_is_under_way(data_di
     """Passwords are hashed two at a time, a quarter of a second each: most of these are still waiting at the signal."""
     people = [{"email": f"{secrets.token_hex(6)}@example.com", "password": "correct horse 9"} for _ in range(8)]
     with _in_development(data_dir, tmp_path) as service:
-        async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_S) as http:
             under_way = [asyncio.create_task(http.post("/v1/auth/register", json=person)) for person in people]
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             assert not all(request.done() for request in under_way)
@@ -74,7 +74,7 @@ async def test_a_service_that_is_asked_to_stop_answers_what_is_under_way(data_di
             assert [answer.status_code for answer in answers] == [201] * len(people)
             assert await stopping == 0
     with _in_development(data_dir, tmp_path) as service:
-        async with httpx.AsyncClient(base_url=service.url) as http:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_S) as http:
             form = {"username": people[-1]["email"], "password": people[-1]["password"]}
             assert (await http.post("/v1/auth/login", data=form)).status_code == 200
 
@@ -84,7 +84,7 @@ async def test_processes_on_one_port_are_replaced_when_they_die_and_stop_with_th
 ) -> None:
     with _in_development(data_dir, tmp_path, "--processes", "2") as service:
         supervisor = psutil.Process(service.process.pid)
-        async with httpx.AsyncClient(base_url=service.url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_S) as http:
             assert (await http.get("/health/ready")).status_code == 200
             first = supervisor.children()
             assert len(first) == 2

@@ -10,7 +10,10 @@ import pytest
 from infrastructure.cache import RedisCache
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import Product, ShopClient, open_client
+from tests.kinds import EMBEDDED_ALONE
 from tests.waiting import PATIENCE_S, eventually
+
+pytestmark = EMBEDDED_ALONE
 
 
 async def _reprice(client: ShopClient, product: Product, amount: int) -> int:

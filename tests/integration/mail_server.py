@@ -12,6 +12,8 @@ class MailServer:
         self.envelopes: list[Envelope] = []
         self.to_recipient = self.to_data = "250 OK"
         self.url = ""
+        self.refused = 0
+        """How many letters it would not take."""
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: list[str]) -> str:
         if self.to_recipient.startswith("250"):
@@ -21,6 +23,8 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.to_data.startswith("250"):
             self.envelopes.append(envelope)
+        else:
+            self.refused += 1
         return self.to_data
 
 

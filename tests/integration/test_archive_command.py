@@ -15,7 +15,10 @@ from api.cli.outcome import ExitCode
 from infrastructure import migrations
 from tests.integration.archived_book import PART, open_archived_book
 from tests.integration.sealed_book import KEYRING
+from tests.kinds import EMBEDDED_ALONE
 from tests.tool import environment, said, tell
+
+pytestmark = EMBEDDED_ALONE
 
 PUBLIC = KEYRING.public[0].text
 

@@ -14,6 +14,9 @@ from events.values import CategoryId
 from infrastructure.complete_journey.sample import demo_history
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import settings_for
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 CUT_SHORT_AT = 500
 

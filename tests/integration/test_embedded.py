@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from infrastructure.embedded import Servers, Unavailable, open_servers, servers_in
+from tests.waiting import PATIENCE_S
 
 USER = """
 import json, sys
@@ -40,11 +41,11 @@ class User:
         self.servers = Servers(*json.loads(self.process.stdout.readline()))
 
     def leave(self) -> None:
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE_S)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -75,8 +76,8 @@ def _processes_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
-def _eventually(holds: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
+def _eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)
@@ -112,7 +113,7 @@ def test_they_are_durable_and_on_private_sockets(data_dir: Path) -> None:
         for kind in ("postgres", "valkey"):
             sockets = (data_dir / kind / "sockets").resolve()
             assert not sockets.stat().st_mode & 0o007, "others could reach the socket"
-    _eventually(lambda: not _processes_of(data_dir), seconds=2)
+    _eventually(lambda: not _processes_of(data_dir))
 
 
 async def test_servers_that_are_named_are_used_as_they_are(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_two_processes_share_them_and_the_last_one_ends_them(data_dir: Path) -> 
     first.leave()
     _write(second.servers, 1)
     second.leave()
-    _eventually(lambda: not _processes_of(data_dir), seconds=2)
+    _eventually(lambda: not _processes_of(data_dir))
 
 
 def test_a_killed_user_takes_its_servers_along_and_loses_nothing(data_dir: Path) -> None:

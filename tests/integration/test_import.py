@@ -14,9 +14,12 @@ from infrastructure.database import connect, open_pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.positions import Positions
 from tests.keys import vault
+from tests.kinds import EMBEDDED_ALONE
 from tests.sales_in_book import book_of, totals_of
 from tests.till_totals import totals_of_sample
 from tests.waiting import PATIENCE_S
+
+pytestmark = EMBEDDED_ALONE
 
 
 @asynccontextmanager

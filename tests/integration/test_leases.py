@@ -4,12 +4,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from infrastructure.leases import LEASE_S, LeaseLost, Leases
+from infrastructure import leases
+from infrastructure.leases import LeaseLost, Leases
 from tests.integration.tally import Engine, open_engine
 
 NAMES = ["tally_a", "tally_b"]
 _OVERTAKE = "UPDATE projections SET epoch = epoch + 1, owner = 'other' WHERE name = $1"
 _LEFT_S = """SELECT extract(epoch FROM lease_until - clock_timestamp())::float FROM projections WHERE name = $1"""
+
+LEASE_S = 600.0
+"""Long enough not to run out by itself, however busy the machine."""
+
+
+@pytest.fixture(autouse=True)
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LEASE_S", LEASE_S)
 
 
 @pytest.fixture
@@ -20,10 +29,10 @@ async def engine(database_url: str) -> AsyncIterator[Engine]:
 
 @pytest.fixture
 async def mine(engine: Engine) -> Leases:
-    leases = Leases(engine.pool, NAMES, "me")
-    await leases.prepare()
-    await leases.take()
-    return leases
+    mine = Leases(engine.pool, NAMES, "me")
+    await mine.prepare()
+    await mine.take()
+    return mine
 
 
 async def test_what_is_held_is_renewed_and_stays_the_same_lease(engine: Engine, mine: Leases) -> None:

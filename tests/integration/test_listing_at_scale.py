@@ -15,6 +15,9 @@ from infrastructure.database import open_pool
 from queries import listing_sql
 from queries.listing import Sort, Wanted, products, statement
 from queries.rows import Window
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 RELEVANT = (Sort("relevance", True),)
 RED_OR_BLUE = (("color", ("red", "blue")),)

@@ -17,8 +17,11 @@ from infrastructure.settings import Mode, Settings
 from tests.integration.mail_server import MailServer, mail_server
 from tests.integration.test_reactor import placed
 from tests.keys import MASTER_KEY
+from tests.kinds import EMBEDDED_ALONE
 from tests.till import Till
 from tests.waiting import PATIENCE_S
+
+pytestmark = EMBEDDED_ALONE
 
 TOLD = ["Tea House: we have your order", "Tea House: your order is cancelled"]
 OpenShop = Callable[[str], AbstractAsyncContextManager[Shop]]
@@ -71,12 +74,18 @@ async def _arrived(server: MailServer, address: str, letters: int) -> list[str]:
     return _subjects(server, address)
 
 
+async def _has_refused(server: MailServer) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not server.refused:
+            await asyncio.sleep(0.01)
+
+
 async def test_letters_wait_for_a_mail_server_that_is_away(opened: OpenShop) -> None:
     async with mail_server() as server:
         server.to_data = "451 Try again"
         async with opened(server.url) as shop:
             _, address = await _cancelled(shop)
-            await asyncio.sleep(0.5)
+            await _has_refused(server)
             assert _subjects(server, address) == []
             server.to_data = "250 OK"
             assert await _arrived(server, address, 2) == TOLD
@@ -87,7 +96,7 @@ async def test_a_shop_that_comes_back_goes_on_with_its_letters_and_repeats_none(
         server.to_data = "451 Try again"
         async with opened(server.url) as shop:
             order, address = await _cancelled(shop)
-            await asyncio.sleep(0.5)
+            await _has_refused(server)
         server.to_data = "250 OK"
         async with opened(server.url) as shop:
             await _arrived(server, address, 2)

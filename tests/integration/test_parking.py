@@ -22,6 +22,7 @@ from infrastructure.projector import Projector
 from infrastructure.rebuild import rebuild
 from projections.projection import Key, Projection
 from projections.stock_level import StockLevelRow, evolve, stock_level
+from tests.waiting import PATIENCE_S
 
 
 class Trouble:
@@ -108,12 +109,12 @@ async def test_a_worker_hears_of_a_retry_though_it_remembers_what_is_parked(benc
     bench.trouble.quantities = {71}
     worker = asyncio.create_task(bench.projector.run())
     await bench.receive("I", 1, 71)
-    assert await bench.positions.reach("stock_level", await bench.store.head(), 5)
+    assert await bench.positions.reach("stock_level", await bench.store.head(), PATIENCE_S)
     [(failed, _)] = await bench.parked("I")
     bench.trouble.quantities = set()
     await parking.retry(bench.pool, bench.store, failed)
     await bench.receive("I", 2)
-    assert await bench.positions.reach("stock_level", await bench.store.head(), 5)
+    assert await bench.positions.reach("stock_level", await bench.store.head(), PATIENCE_S)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
     assert (await bench.on_hand("I"), await bench.parked("I")) == (74, [])

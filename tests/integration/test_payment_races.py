@@ -20,8 +20,11 @@ from commands.stock import stocks
 from events.values import CaptureId, Money, OrderId, PaymentId, Sku
 from infrastructure.ids import new_id
 from tests.integration.test_reactor import OpenShop, opened, placed, settled
+from tests.kinds import EMBEDDED_ALONE
 from tests.till import EPOCH, Till
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 __all__ = ["opened"]
 

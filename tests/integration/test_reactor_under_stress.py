@@ -7,8 +7,11 @@ from commands.order import Status
 from commands.payment import PayOrder
 from events.values import PaymentId
 from tests.integration.test_reactor import OpenShop, opened, placed, settled
+from tests.kinds import EMBEDDED_ALONE
 from tests.till import Till
 from tests.waiting import eventually
+
+pytestmark = EMBEDDED_ALONE
 
 __all__ = ["opened"]
 

@@ -3,8 +3,6 @@
 import asyncio
 from uuid import uuid4
 
-import pytest
-
 from commands.checkout import RecordSale
 from commands.handler import Handler
 from commands.stock import ReceiveStock, stocks
@@ -18,7 +16,6 @@ BUYERS, RECEIPTS, UNITS = 32, 3, 1_000_000
 PRICE = Money(100, "EUR")
 
 
-@pytest.mark.timeout(120)
 async def test_goods_are_received_while_processes_sell_as_fast_as_they_can(own_database_url: str) -> None:
     url, sku, sold, stop = own_database_url, Sku("HOT"), 0, asyncio.Event()
     line = Line(sku, ProductId("prd_hot"), "Hot", CategoryId("cat_hot"), 1, PRICE, PRICE)

@@ -11,7 +11,10 @@ import pytest
 
 from api.cli import call
 from tests.integration.sealed_book import KEYRING, open_book
+from tests.kinds import EMBEDDED_ALONE
 from tests.tool import environment, tell
+
+pytestmark = EMBEDDED_ALONE
 
 SEED = base64.b64encode(b"k" * 32).decode()
 

@@ -25,3 +25,7 @@ async def _changed(connection: asyncpg.Connection, replacements: Sequence[tuple[
         text, times = re.subn(pattern, put, text, flags=re.DOTALL)
         assert times >= 1, f"the function has changed, and {pattern} is not in it: break it another way"
     return text
+
+
+class Found(Exception):
+    """An examination has noticed what it had to, and ends here."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import EnumType
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,7 @@ ANY: dict[Any, SearchStrategy[Any]] = {
 }
 
 
+@cache
 def made_of(kind: type) -> SearchStrategy[Any]:
     """Any instance of a dataclass whose fields fit their types."""
     hints = get_type_hints(kind)

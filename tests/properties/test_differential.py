@@ -27,6 +27,9 @@ from events.store import (
 )
 from infrastructure.memory_store import MemoryEventStore
 from tests.integration.book import flaws, open_store
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 STREAMS = 3
 KEYS = 3

@@ -15,8 +15,9 @@ from events import Event, category_of, stream_of
 from events.evolution import Evolution
 from infrastructure.fold_key import fold_key
 from infrastructure.snapshots import StateCodec
+from tests.properties.asked_besides import BESIDES
+from tests.properties.asked_trade import TRADE, asked
 from tests.properties.strategies import of_type
-from tests.properties.test_deciders import REST, TRADE, asked
 from tests.unit.pasts import filled_cart, stocked
 from tests.unit.shop import given as shop_where
 
@@ -44,7 +45,7 @@ def test_every_state_is_found_as_it_was_kept(category: str, data: st.DataObject)
 
 
 @settings(max_examples=80, deadline=None)
-@given(commands=st.lists(st.sampled_from(TRADE * 2 + REST), max_size=60), data=st.data())
+@given(commands=st.lists(st.sampled_from(TRADE * 2 + BESIDES), max_size=60), data=st.data())
 def test_it_makes_no_difference_where_a_state_was_kept(commands: list[Any], data: st.DataObject) -> None:
     shop = shop_where(*stocked, *filled_cart)
     streams: dict[str, list[Event]] = defaultdict(list)

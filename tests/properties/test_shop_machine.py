@@ -208,14 +208,12 @@ async def without_snapshots(url: str) -> AsyncIterator[Handler]:
         yield Handler(store)
 
 
-@pytest.mark.timeout(600)
 def test_the_shop_does_what_the_model_says(database_url: str) -> None:
     with floor_of(database_url, without_snapshots) as floor:
         machine = type("ShopOnThisFloor", (ShopMachine,), {"floor": floor})
         run_state_machine_as_test(machine, settings=settings(LIMITS, max_examples=20))
 
 
-@pytest.mark.timeout(600)
 def test_the_shop_does_the_same_from_snapshots(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing stays in memory, every state is kept as soon as it is read or reached, and what follows builds on it."""
     monkeypatch.setattr(snapshots, "REPLAYED_MAX", 0)

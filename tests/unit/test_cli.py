@@ -1,6 +1,8 @@
 """The command line without a shop behind it: help, exit codes, and one clear line for what goes wrong."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,12 @@ def _commands(group: TyperGroup, *before: str) -> list[list[str]]:
 
 
 COMMANDS = _commands(get_group(app))
+
+
+def test_whoever_asks_for_help_does_not_wait_for_the_shop_to_be_loaded() -> None:
+    program = "import sys, api.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"commands", "events", "projections", "asyncpg", "fastapi"} & set(loaded.stdout.split())
 
 
 def test_every_command_of_the_contract_is_there() -> None:

@@ -5,6 +5,7 @@ import socket
 import httpx
 
 from infrastructure.metrics import Metrics
+from tests.waiting import PATIENCE_S
 
 
 def test_a_process_without_requests_tells_on_a_port_of_its_own() -> None:
@@ -13,7 +14,7 @@ def test_a_process_without_requests_tells_on_a_port_of_its_own() -> None:
     metrics = Metrics()
     metrics.page(["sale"], 7, 0.01)
     with metrics.told("127.0.0.1", port):
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S).text
     assert 'daybook_projection_facts_total{projection="sale"} 7.0' in text
 
 

@@ -1,4 +1,4 @@
-"""The money for an order: set aside, taken in parts, let go and given back, and never more of it than is due."""
+"""The money for an order: set aside, taken in parts and let go, and never more of it than is due."""
 
 from datetime import timedelta
 
@@ -6,10 +6,10 @@ import pytest
 
 from commands import Command
 from commands.money import PaymentState
-from commands.order import Status, orders
-from commands.order_life import CancelOrder, LapseOrder
-from commands.payment import MAX_PARTS, CapturePayment, LetGo, PayOrder, RefundOrder
-from commands.rejections import AmountRefused, InvalidTransition, LimitExceeded, PaymentUnderWay
+from commands.order import Status
+from commands.order_life import LapseOrder
+from commands.payment import CapturePayment, LetGo, PayOrder
+from commands.rejections import AmountRefused, InvalidTransition, PaymentUnderWay
 from commands.settlement import (
     RecordActionRequired,
     RecordAuthorization,
@@ -17,25 +17,20 @@ from commands.settlement import (
     RecordCaptureFailure,
     RecordDecline,
     RecordRefund,
-    RecordRefundFailure,
     RecordVoid,
 )
 from events import Event
 from events.order import OrderLapsed, OrderPaid, OrderPlaced
 from events.payment import (
     CaptureFailed,
-    CaptureRequested,
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
-    PaymentRefunded,
     PaymentRequested,
     PaymentVoided,
     PaymentVoidRequested,
-    RefundFailed,
-    RefundRequested,
 )
-from events.values import CaptureId, Money, RefundId
+from events.values import CaptureId, Money
 from tests.unit.pasts import (
     ANN,
     LATER,
@@ -54,28 +49,12 @@ from tests.unit.pasts import (
     paid,
     placed,
     requested,
-    shipped,
     stocked,
 )
-from tests.unit.shop import Shop, given, refused
+from tests.unit.paying import BACK, ONE, TWO, asked, set_aside, state, taken
+from tests.unit.shop import given, refused
 
-ONE, TWO = CaptureId("cap_1"), CaptureId("cap_2")
-BACK, BACK_TOO = RefundId("ref_1"), RefundId("ref_2")
-set_aside: tuple[Event, ...] = (*placed, held, authorized)
 action = PaymentActionRequired(ORDER, PAYMENT, "https://3ds")
-
-
-def state(shop: Shop) -> tuple[Status, PaymentState]:
-    order = shop(orders(ORDER))
-    return order.status, order.payment
-
-
-def asked(capture: CaptureId, amount: int) -> CaptureRequested:
-    return CaptureRequested(ORDER, PAYMENT, capture, eur(amount))
-
-
-def taken(capture: CaptureId, amount: int) -> RecordCapture:
-    return RecordCapture(ORDER, PAYMENT, eur(amount), "ref", capture)
 
 
 def test_money_is_set_aside_and_taken_in_parts_until_the_order_is_paid() -> None:
@@ -150,39 +129,6 @@ def test_who_confirms_after_all_is_taken_at_his_word_and_the_other_payment_is_ca
     assert paid_now == [captured, OrderPaid(ORDER, PAYMENT, TOTAL), void]
 
 
-@pytest.mark.parametrize("end", [cancelled, OrderLapsed(ORDER)])
-def test_money_for_an_order_that_came_to_nothing_goes_back_as_soon_as_it_comes(end: Event) -> None:
-    shop = given(*placed, requested, end)
-    back = RefundRequested(ORDER, PAYMENT, RefundId(f"{ORDER}.back1"), TOTAL, "the order was cancelled")
-    assert shop.when(RecordCapture(ORDER, PAYMENT, TOTAL, "ref_1")) == [captured, back]
-    assert shop.when(LetGo(ORDER, "late")) == [], "it is on its way already"
-    assert shop.when(RecordRefund(ORDER, PAYMENT, "r", "w", back.refund_id, TOTAL))
-    assert state(shop) == (Status.CANCELLED, PaymentState.REFUNDED)
-
-
-def test_an_order_that_is_paid_twice_gives_one_payment_back() -> None:
-    shop = given(*placed, requested, declined, *[PaymentRequested(ORDER, SECOND_PAYMENT, TOTAL, "tok")])
-    shop.when(RecordCapture(ORDER, SECOND_PAYMENT, TOTAL, "ref_2"))
-    late = shop.when(RecordCapture(ORDER, PAYMENT, TOTAL, "ref_1"))
-    assert [type(fact) for fact in late] == [PaymentCaptured, RefundRequested]
-    assert (late[1].payment_id, late[1].amount) == (PAYMENT, TOTAL)  # type: ignore[union-attr]
-    assert state(shop) == (Status.PAID, PaymentState.CAPTURED)
-
-
-def test_what_staff_gave_back_is_not_made_up_for_by_a_second_payment() -> None:
-    part = RefundRequested(ORDER, PAYMENT, BACK, eur(500), "broken")
-    facts = given(*placed, *paid, part).when(RecordCapture(ORDER, SECOND_PAYMENT, TOTAL, "ref_2"))
-    assert [fact.amount for fact in facts] == [TOTAL, TOTAL], "it comes, and all of it goes"  # type: ignore[union-attr]
-
-
-def test_what_is_on_its_way_back_from_an_open_order_pays_nothing_and_is_not_asked_back_twice() -> None:
-    first = PaymentCaptured(ORDER, PAYMENT, eur(2000), "a")
-    back = RefundRequested(ORDER, PAYMENT, BACK, eur(500), "w")
-    [_, paid_now, excess] = given(*placed, first, back).when(RecordCapture(ORDER, SECOND_PAYMENT, eur(900), "b"))
-    assert paid_now == OrderPaid(ORDER, SECOND_PAYMENT, TOTAL)
-    assert isinstance(excess, RefundRequested) and excess.amount == eur(100)
-
-
 def test_money_that_is_set_aside_too_late_is_let_go() -> None:
     shop = given(*placed, held, declined, *paid[1:])
     facts = shop.when(RecordAuthorization(ORDER, SECOND_PAYMENT, TOTAL, "ref_2", LATER))
@@ -197,50 +143,6 @@ def test_where_the_capture_comes_along_an_authorization_is_no_news_before_it_or_
     assert shop.when(news) == []
 
 
-def test_staff_give_back_parts_of_what_is_held_and_no_more() -> None:
-    shop = given(*placed, *paid, shipped)
-    part = RefundRequested(ORDER, PAYMENT, BACK, eur(800), "broken")
-    assert shop.when(RefundOrder(ORDER, BACK, "broken", eur(800))) == [part]
-    assert shop.when(RefundOrder(ORDER, BACK, "broken", eur(800))) == []
-    with refused(AmountRefused, asked={"amount": 1501, "currency": "EUR"}, most={"amount": 1500, "currency": "EUR"}):
-        shop.when(RefundOrder(ORDER, BACK_TOO, "greedy", eur(1501)))
-    shop.when(RecordRefund(ORDER, PAYMENT, "r", "broken", BACK, eur(800)))
-    assert state(shop) == (Status.SHIPPED, PaymentState.PARTIALLY_REFUNDED)
-    shop.when(RefundOrder(ORDER, BACK_TOO, "all"), RecordRefund(ORDER, PAYMENT, "r", "all", BACK_TOO, eur(1500)))
-    assert state(shop) == (Status.SHIPPED, PaymentState.REFUNDED)
-    with refused(AmountRefused):
-        shop.when(RefundOrder(ORDER, RefundId("ref_3"), "again"))
-
-
-def test_a_refund_is_split_where_one_payment_does_not_hold_enough() -> None:
-    first = (PaymentCaptured(ORDER, PAYMENT, eur(1300), "a"), PaymentCaptured(ORDER, SECOND_PAYMENT, eur(1000), "b"))
-    facts = given(*placed, *first).when(RefundOrder(ORDER, BACK, "all", eur(1500)))
-    assert [(fact.payment_id, fact.refund_id, fact.amount) for fact in facts] == [  # type: ignore[union-attr]
-        (SECOND_PAYMENT, BACK, eur(1000)),
-        (PAYMENT, "ref_1.1", eur(500)),
-    ]
-
-
-def test_a_refund_that_failed_can_be_tried_again_under_another_name() -> None:
-    shop = given(*placed, *paid, cancelled)
-    [back] = shop.when(LetGo(ORDER, "cancelled"))
-    assert isinstance(back, RefundRequested)
-    failed = RecordRefundFailure(ORDER, PAYMENT, back.refund_id, "no")
-    assert shop.when(failed) == [RefundFailed(ORDER, PAYMENT, back.refund_id, "no")]
-    assert shop.when(failed) == []
-    [again] = shop.when(LetGo(ORDER, "cancelled"))
-    assert isinstance(again, RefundRequested) and again.refund_id != back.refund_id
-
-
-def test_a_refund_that_nobody_asked_for_is_written_down_even_before_its_capture() -> None:
-    shop = given(*placed, requested)
-    unasked = PaymentRefunded(ORDER, PAYMENT, TOTAL, "r", "by the bank", BACK)
-    command = RecordRefund(ORDER, PAYMENT, "r", "by the bank", BACK, TOTAL)
-    assert shop.when(command, command) == [unasked]
-    assert shop.when(RecordCapture(ORDER, PAYMENT, TOTAL, "ref_1")) == [captured], "nothing is left to pay with"
-    assert state(shop) == (Status.PENDING, PaymentState.REFUNDED)
-
-
 def test_money_in_another_currency_is_not_about_this_order() -> None:
     with refused(AmountRefused):
         given(*placed, requested).when(RecordCapture(ORDER, PAYMENT, Money(2300, "USD"), "ref_1"))
@@ -252,17 +154,6 @@ def test_what_was_taken_short_can_be_paid_up() -> None:
     rest = shop.when(PayOrder(ORDER, SECOND_PAYMENT, "tok"))
     assert rest == [PaymentRequested(ORDER, SECOND_PAYMENT, eur(300), "tok")]
     assert OrderPaid(ORDER, SECOND_PAYMENT, TOTAL) in shop.when(RecordCapture(ORDER, SECOND_PAYMENT, eur(300), "ref_2"))
-
-
-def test_what_is_on_its_way_back_is_asked_for_again() -> None:
-    """Else the order would stay open though its shopper has paid all there was to pay."""
-    first, back = PaymentCaptured(ORDER, PAYMENT, eur(2000), "a"), RefundRequested(ORDER, PAYMENT, BACK, eur(500), "w")
-    shop = given(*placed, requested, first, back)
-    assert shop.when(PayOrder(ORDER, SECOND_PAYMENT, "tok")) == [
-        PaymentRequested(ORDER, SECOND_PAYMENT, eur(800), "tok")
-    ]
-    shop.when(RecordCapture(ORDER, SECOND_PAYMENT, eur(800), "b"))
-    assert state(shop) == (Status.PAID, PaymentState.CAPTURED)
 
 
 def test_what_is_still_set_aside_when_the_order_is_paid_is_let_go() -> None:
@@ -282,12 +173,6 @@ def test_an_order_that_costs_nothing_is_paid_without_a_gateway() -> None:
     assert given(free).when(PayOrder(ORDER, PAYMENT, "tok")) == [OrderPaid(ORDER, PAYMENT, eur(0))]
 
 
-def test_a_payment_is_captured_and_refunded_in_a_limited_number_of_parts() -> None:
-    refunds = [RefundRequested(ORDER, PAYMENT, RefundId(f"r{n}"), eur(1), "w") for n in range(MAX_PARTS)]
-    with refused(LimitExceeded, limit=MAX_PARTS):
-        given(*placed, *paid, *refunds).when(RefundOrder(ORDER, BACK, "more", eur(1)))
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -303,11 +188,3 @@ def test_whatever_is_said_twice_is_written_down_once(command: Command) -> None:
     shop = given(*placed, requested)
     shop.when(command)
     assert shop.when(command) == []
-
-
-def test_cancelling_while_a_capture_is_under_way_takes_its_money_back_in_the_end() -> None:
-    shop = given(*stocked, *set_aside, asked(ONE, 2300))
-    shop.when(CancelOrder(ORDER, "no"), LetGo(ORDER, "no"))
-    facts = shop.when(taken(ONE, 2300))
-    assert [type(fact) for fact in facts] == [PaymentCaptured, RefundRequested]
-    assert shop.when(RecordVoid(ORDER, PAYMENT)) == []
