@@ -1,7 +1,8 @@
 """Who may advance what: a lease with an epoch on each checkpoint row, so that two workers never both advance one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from infrastructure.database import Connection, Pool
 
@@ -45,6 +46,8 @@ class Lease:
     epoch: int
     parked_keys: set[str] | None = None
     """Kept by whoever needs it: nobody else parks or retries without a new epoch. None: not looked up yet."""
+    rows: dict[Any, Any] = field(default_factory=dict)
+    """By their keys, as they are in the table at `position`; None where there is none. Kept for the same reason."""
 
 
 async def interrupt(connection: Connection, name: str) -> None:
