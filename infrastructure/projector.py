@@ -213,9 +213,11 @@ class Projector:
         news: Sequence[str],
         write: Callable[[Folded, Connection], Awaitable[None]],
     ) -> None:
-        """Checkpoints first: whoever was overtaken must stop here, and nobody else gets in between."""
+        """Checkpoints first: whoever was overtaken must stop here, and nobody else gets in between.
+
+        What a crash of the server undoes is folded again, so the commit need not wait for the disk."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._leases.advance(connection, group, page.end, rate, news)
+            await self._leases.advance(connection, group, page.end, rate, news, repeatable=True)
             for folded in folds:
                 await write(folded, connection)
                 await park(connection, folded.fold.projection.name, folded.parked)
