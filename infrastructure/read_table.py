@@ -22,7 +22,7 @@ _JSON = ("json", "jsonb")
 
 
 class TableMismatch(Exception):
-    """The table does not have the columns that the projection's row has."""
+    """The table does not have the columns that the projection's row has, or not of types that rows can travel to."""
 
 
 class ReadTable(Generic[R]):
@@ -35,6 +35,8 @@ class ReadTable(Generic[R]):
         self._columns: tuple[str, ...] = row._fields
         if unknown := set(self._columns) ^ set(types):
             raise TableMismatch(f"table {table} and its projection differ in {', '.join(sorted(unknown))}")
+        if odd := [name for name in self._columns if types[name] == "bytea" or types[name].endswith("[]")]:
+            raise TableMismatch(f"of table {table} {', '.join(odd)} cannot be written from JSON")
         hints = get_type_hints(row)
         self._json = [
             (n, msgspec.json.Decoder(hints[name])) for n, name in enumerate(self._columns) if types[name] in _JSON
