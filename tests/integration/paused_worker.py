@@ -86,7 +86,7 @@ async def _work(settings: Pausing) -> None:
             await write(*arguments)
             stop_with_rows()
 
-        worker._leases.advance = stopping_advance  # type: ignore[method-assign, assignment]
+        worker._leases.advance = stopping_advance  # type: ignore[method-assign]
         ReadTable.write = stopping_write  # type: ignore[method-assign, assignment]
         await worker.run()
 
