@@ -17,7 +17,8 @@ Written by `make bench` (or `daybook bench NAME`) from `benchmarks/results/lates
   of its own, taking turns; each is the median of three runs. The ratio is ours over theirs, also where less is better
   (`ms`, `MB`). The ratio is the figure: absolute numbers say as much about the machine.
 - Client and server share one machine, so they take processor time from each other. The database is durable: `fsync`
-  and `synchronous_commit` are on, and nothing counts as done before it is on the disk.
+  and `synchronous_commit` are on, and nothing counts as done before it is on the disk; only what is folded from it,
+  and can be folded again, does not wait for that.
 - **Met** is computed from the figure and its aim. A dash means that no aim is set.
 - `p99` is the time within which 99 of 100 requests were answered, under that load.
 

@@ -166,10 +166,11 @@ BENCHMARKS: dict[str, Benchmark] = {
         "`daybook worker` projects in a process of its own and another process only listens. `wake_p99` is the time "
         "from asking for an append until the listener has heard of its position; `lag_p99` the time from its answer "
         "until the listener has heard that the row is in the read table, both over all appends of the run. "
-        "Where the time goes: a fact waits for the page under way and then for its own, each six round trips (the "
-        "facts, the rows, and a transaction of four) and a commit of its own, with all fourteen projections in "
-        "lockstep. Client, committer, worker, listener and their sessions share the processor, so most of it is "
-        "waiting for a turn.",
+        "Where the time goes: a fact waits for the page under way and then for its own, each five round trips (the "
+        "facts, and a transaction of four that does not wait for the disk; a sixth where rows have to be read), and "
+        "some 5 ms of the processor for a hundred facts, all projections in lockstep. Client, committer, worker, "
+        "listener and their sessions share the processor, so the rest is waiting for a turn, and the longer a page "
+        "takes, the more facts the next one has.",
     ),
     "snapshot_read": Benchmark(
         snapshot_reads.measure,

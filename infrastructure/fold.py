@@ -54,10 +54,6 @@ class Fold:
         self.skipped = frozenset(skipped)
         self.parked: list[Parked] = []
 
-    def concerns(self, kinds: Collection[type]) -> bool:
-        """Whether there is anything to do for facts of these kinds."""
-        return not self._types.isdisjoint(kinds)
-
     def sorted(self, facts: Sequence[Fact[Event] | Unread]) -> dict[Key, list[Fact[Event]]]:
         """The facts of each row, in order, without those that have to wait."""
         touched: dict[Key, list[Fact[Event]]] = {}
@@ -134,6 +130,11 @@ class Fold:
         self.parked.append(Parked(key, fact.position, fact.stream, fact.version, type_name, error))
         if error is not None:
             log.error("fact_parked", projection=self.projection.name, key=key, position=fact.position, error=error)
+
+
+def concerns(projection: Projection[Any], kinds: Collection[type]) -> bool:
+    """Whether there is anything to fold in facts of these kinds."""
+    return not _types(projection.facts).isdisjoint(kinds)
 
 
 @cache

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import asyncpg
@@ -17,6 +18,10 @@ from projections.projection import Key, Projection
 
 # What the database says of a row that does not fit its table.
 MISFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+
+ROWS_KEPT = 500
+"""Of one projection, in memory between its pages."""
+NOTHING_KNOWN: Mapping[Key, Any] = {}
 
 
 class RowCache(Protocol):
@@ -54,13 +59,21 @@ async def fold_page(
 
 
 async def fold_rows(
-    connection: Pool | Connection, fold: Fold, table: ReadTable[Any], facts: Sequence[Fact[Event] | Unread]
+    connection: Pool | Connection,
+    fold: Fold,
+    table: ReadTable[Any],
+    facts: Sequence[Fact[Event] | Unread],
+    known: Mapping[Key, Any] = NOTHING_KNOWN,
 ) -> "Folded":
-    """Fold into rows as they are in the table now, and write nothing."""
+    """Fold into rows as they are in the table now, and write nothing. `known` is what need not be looked up there."""
     touched = fold.sorted(facts)
     if not touched:
         return Folded(fold, table, touched, {}, {})
-    before = {} if fold.projection.journal else await table.fetch(connection, touched)
+    before: dict[Key, Any] = {}
+    if not fold.projection.journal:
+        if unknown := touched.keys() - known.keys():
+            before = await table.fetch(connection, unknown)
+        before |= {key: row for key in touched if (row := known.get(key)) is not None}
     await asyncio.sleep(0)  # a long fold must not hold up the appends of a process that serves requests too
     return Folded(fold, table, touched, before, fold.folded(touched, before))
 
@@ -91,6 +104,14 @@ class Folded:
             if row is None or old is None or shown(row) != shown(old):
                 return True
         return False
+
+    def remembered(self, rows: dict[Key, Any]) -> None:
+        """Once this is written: add to `rows` what the next page may go on from. Of very many the oldest are let go."""
+        for key in () if self.fold.projection.journal else self.touched:
+            rows.pop(key, None)
+            rows[key] = self.changed.get(key, self.before.get(key))
+        for key in list(islice(rows, max(0, len(rows) - ROWS_KEPT))):
+            del rows[key]
 
     async def write(self, connection: Connection) -> None:
         """Raises one of MISFIT, and then the caller's transaction is lost."""

@@ -1,7 +1,8 @@
 """Who may advance what: a lease with an epoch on each checkpoint row, so that two workers never both advance one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from infrastructure.database import Connection, Pool
 
@@ -16,8 +17,8 @@ _TAKE = """UPDATE projections p SET owner = $2, epoch = p.epoch + 1,
     WHERE p.name = wanted.name AND (p.lease_until < clock_timestamp() OR p.epoch = wanted.epoch)
     RETURNING p.name, p.position, p.epoch"""
 _RENEW = """UPDATE projections p SET lease_until = clock_timestamp() + make_interval(secs => $3)
-    FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
-    WHERE p.name = mine.name AND p.epoch = mine.epoch RETURNING p.name"""
+    FROM unnest($1::text[], $2::bigint[], $4::bigint[]) AS mine (name, epoch, position)
+    WHERE p.name = mine.name AND p.epoch = mine.epoch AND p.position = mine.position RETURNING p.name"""
 _RELEASE = """UPDATE projections SET lease_until = '-infinity', owner = NULL
     WHERE name = ANY ($1::text[]) AND owner = $2"""
 _ADVANCE = """WITH advanced AS (
@@ -26,7 +27,8 @@ _ADVANCE = """WITH advanced AS (
             lease_until = clock_timestamp() + make_interval(secs => $5)
         FROM unnest($1::text[], $2::bigint[]) AS mine (name, epoch)
         WHERE p.name = mine.name AND p.epoch = mine.epoch AND p.position = $4 RETURNING p.name
-    ) SELECT (SELECT count(*) FROM advanced), (SELECT count(pg_notify('daybook', news)) FROM unnest($7::text[]) news)"""
+    ) SELECT (SELECT count(*) FROM advanced), (SELECT count(pg_notify('daybook', news)) FROM unnest($7::text[]) news),
+        CASE WHEN $8 THEN set_config('synchronous_commit', 'off', true) END"""
 _INTERRUPT = "UPDATE projections SET epoch = epoch + 1, lease_until = '-infinity' WHERE name = $1"
 _FAILED = """UPDATE projections SET last_error = $3, updated_at = clock_timestamp()
     WHERE name = $1 AND epoch = $2"""
@@ -45,6 +47,8 @@ class Lease:
     epoch: int
     parked_keys: set[str] | None = None
     """Kept by whoever needs it: nobody else parks or retries without a new epoch. None: not looked up yet."""
+    rows: dict[Any, Any] = field(default_factory=dict)
+    """By their keys, as they are in the table at `position`; None where there is none. Kept for the same reason."""
 
 
 async def interrupt(connection: Connection, name: str) -> None:
@@ -67,9 +71,13 @@ class Leases:
         await self._pool.execute(_ADD, self._names)
 
     async def take(self) -> None:
-        """Take what nobody holds; renew what this worker holds, and give up what it has lost."""
+        """Take what nobody holds; renew what this worker holds, and give up what it has lost.
+
+        One that is ours and stands elsewhere than we left it, after a crash of the server, is taken anew from there."""
         if self.held:
-            kept = {row["name"] for row in await self._pool.returning(_RENEW, *self._mine(self.held.values()), LEASE_S)}
+            mine, stand = self._mine(self.held.values()), [lease.position for lease in self.held.values()]
+            kept = {row["name"] for row in await self._pool.returning(_RENEW, *mine, LEASE_S, stand)}
+            self._given_up |= {name: lease.epoch for name, lease in self.held.items() if name not in kept}
             self.held = {name: lease for name, lease in self.held.items() if name in kept}
         free = [name for name in self._names if name not in self.held]
         if free:
@@ -96,13 +104,18 @@ class Leases:
         position: int,
         facts_per_s: float = 0.0,
         news: Sequence[str] = (),
+        *,
+        repeatable: bool = False,
     ) -> None:
         """Move checkpoints that stand together to `position`, inside the caller's transaction; `news` are told with its
         commit. Nobody else can move or `interrupt` them from here to there.
 
+        If all of the transaction is `repeatable`, its commit does not wait for the disk: a crash of the server may undo
+        it as a whole.
+
         Raises LeaseLost if any of them is another worker's by now; the transaction must then be rolled back."""
         advanced = await connection.fetchval(
-            _ADVANCE, *self._mine(leases), position, leases[0].position, LEASE_S, facts_per_s, news
+            _ADVANCE, *self._mine(leases), position, leases[0].position, LEASE_S, facts_per_s, news, repeatable
         )
         if advanced != len(leases):
             raise LeaseLost(", ".join(lease.name for lease in leases))

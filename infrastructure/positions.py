@@ -7,7 +7,8 @@ HEAD = "head"
 
 
 class Positions:
-    """Known positions by name; they only grow. Waiters are woken, never polled. Belongs to one event loop."""
+    """Known positions by name; they only grow, until what is known of projections is `forgotten`. Waiters are woken,
+    never polled. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._known: dict[str, int] = defaultdict(int)
@@ -24,6 +25,10 @@ class Positions:
             self._waiting[name].discard(waiter)
             if not waiter[1].done():
                 waiter[1].set_result(None)
+
+    def forgotten(self) -> None:
+        """The server may have crashed, which may put projections back, and never the head."""
+        self._known = defaultdict(int, {HEAD: self._known[HEAD]})
 
     async def reach(self, name: str, position: int, timeout_s: float) -> bool:
         """Wait until `name` is known to be at `position`; False if that has not happened in time."""

@@ -8,18 +8,19 @@ left behind and says why, while the others go on.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from events import EVENT_TYPES, Event
+from events.privacy import SubjectForgotten
 from events.store import Fact
 from infrastructure.changes import changes, told
 from infrastructure.codec import Unread
 from infrastructure.database import UNREACHABLE, Connection, Pool
 from infrastructure.event_store import Page, PostgresEventStore
-from infrastructure.fold import Fold
+from infrastructure.fold import Fold, concerns
 from infrastructure.folding import MISFIT, Folded, RowCache, fold_rows
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.pages import Pages
@@ -61,6 +62,7 @@ class Projector:
         self._tables: dict[str, ReadTable[Any]] = {}
         self._failing_until: dict[str, float] = {}
         self._pages = Pages(store, page_facts)
+        self._not_read: dict[tuple[str, ...], frozenset[str]] = {}
         self._watch = watch or Watch()
         self._telling: asyncio.Task[None] | None = None
 
@@ -156,39 +158,51 @@ class Projector:
     async def _page(self, group: list[Lease], *, ahead: bool = False) -> bool:
         """With `ahead` the page behind this one is read meanwhile; it is thrown away if it is not the next."""
         start, began = group[0].position, asyncio.get_running_loop().time()
-        wanted = {fact.__name__ for lease in group for fact in self._projections[lease.name].reads}
-        page = await self._pages.after(start, frozenset(EVENT_TYPES.keys() - wanted), ahead=ahead)
+        names = tuple(lease.name for lease in group)
+        page = await self._pages.after(start, self._passed_over(names), ahead=ahead)
         if page.end <= start:
             return False
         origins = await self._store.origins(page.facts) if self._watch.traces else ()
-        names = [lease.name for lease in group]
         async with self._watch.page(names, len(page.facts), origins):
             # Nothing is locked so far. Whoever moves these rows, or what is parked, takes the leases from us.
             kinds = {type(fact.event) for fact in page.facts}
-            folds = [await self._folded(lease, page.facts, kinds) for lease in group]
+            concerned = [lease for lease in group if concerns(self._projections[lease.name], kinds)]
+            folds = [await self._folded(lease, page.facts) for lease in concerned]
             changed = changes(folds)
             news = told(changed, names, page.end)
             rate = (page.end - start) / max(asyncio.get_running_loop().time() - began, SHORTEST_S)
+            as_folded = SubjectForgotten not in kinds  # whose rows are scrubbed
             try:
                 await self._write(group, folds, page, rate, news, Folded.write)
             except MISFIT:
                 await self._write(group, folds, page, rate, news, Folded.write_each)
-        for lease, folded in zip(group, folds, strict=True):
+                as_folded = False
+        for lease in group:
             lease.position = page.end
-            lease.parked_keys = folded.fold.parked_keys
             self._positions.advance(lease.name, page.end)
+        for lease, folded in zip(concerned, folds, strict=True):
+            lease.parked_keys = folded.fold.parked_keys
+            folded.remembered(lease.rows)
+        for lease in () if as_folded else group:
+            lease.rows.clear()
         await self._told()
         if self._cache is not None and changed:
             # While the next page is worked on; entries say themselves how old they are.
             self._telling = asyncio.create_task(self._tell(self._cache, changed, page.end))
         return True
 
-    async def _folded(self, lease: Lease, facts: Sequence[Fact[Event] | Unread], kinds: Collection[type]) -> Folded:
-        """Most pages are short, and concern few of the projections."""
+    def _passed_over(self, names: tuple[str, ...]) -> frozenset[str]:
+        """The types of facts that none of these projections reads: worked out once, as pages are short and many."""
+        if names not in self._not_read:
+            read = {fact.__name__ for name in names for fact in self._projections[name].reads}
+            self._not_read[names] = frozenset(EVENT_TYPES.keys() - read)
+        return self._not_read[names]
+
+    async def _folded(self, lease: Lease, facts: Sequence[Fact[Event] | Unread]) -> Folded:
         if lease.parked_keys is None:
             lease.parked_keys = await parked_keys(self._pool, lease.name)
         fold = Fold(self._projections[lease.name], lease.parked_keys)
-        return await fold_rows(self._pool, fold, self._tables[lease.name], facts if fold.concerns(kinds) else ())
+        return await fold_rows(self._pool, fold, self._tables[lease.name], facts, lease.rows)
 
     async def _write(
         self,
@@ -199,12 +213,14 @@ class Projector:
         news: Sequence[str],
         write: Callable[[Folded, Connection], Awaitable[None]],
     ) -> None:
-        """Checkpoints first: whoever was overtaken must stop here, and nobody else gets in between."""
+        """Checkpoints first: whoever was overtaken must stop here, and nobody else gets in between.
+
+        What a crash of the server undoes is folded again, so the commit need not wait for the disk."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._leases.advance(connection, group, page.end, rate, news)
-            for lease, folded in zip(group, folds, strict=True):
+            await self._leases.advance(connection, group, page.end, rate, news, repeatable=True)
+            for folded in folds:
                 await write(folded, connection)
-                await park(connection, lease.name, folded.parked)
+                await park(connection, folded.fold.projection.name, folded.parked)
             await scrub_all(connection, [self._projections[lease.name] for lease in group], forgotten_in(page.facts))
 
     async def _tell(self, cache: RowCache, changed: Mapping[str, Sequence[Key]], position: int) -> None:

@@ -1,6 +1,7 @@
 """A projection's table: fetch the rows that a page of facts touches, and write back what they have become."""
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import asyncpg
@@ -21,7 +22,7 @@ _JSON = ("json", "jsonb")
 
 
 class TableMismatch(Exception):
-    """The table does not have the columns that the projection's row has."""
+    """The table does not have the columns that the projection's row has, or not of types that rows can travel to."""
 
 
 class ReadTable(Generic[R]):
@@ -34,6 +35,8 @@ class ReadTable(Generic[R]):
         self._columns: tuple[str, ...] = row._fields
         if unknown := set(self._columns) ^ set(types):
             raise TableMismatch(f"table {table} and its projection differ in {', '.join(sorted(unknown))}")
+        if odd := [name for name in self._columns if types[name] == "bytea" or types[name].endswith("[]")]:
+            raise TableMismatch(f"of table {table} {', '.join(odd)} cannot be written from JSON")
         hints = get_type_hints(row)
         self._json = [
             (n, msgspec.json.Decoder(hints[name])) for n, name in enumerate(self._columns) if types[name] in _JSON
@@ -41,7 +44,7 @@ class ReadTable(Generic[R]):
         self._key = [self._columns.index(name) for name in projection.key]
         columns, key = ", ".join(self._columns), ", ".join(projection.key)
         keys = ", ".join(f"${n}::{types[name]}[]" for n, name in enumerate(projection.key, 1))
-        values = ", ".join(f"${n}::{types[name]}[]" for n, name in enumerate(self._columns, 1))
+        values = ", ".join(f"(written ->> {n})::{types[name]}" for n, name in enumerate(self._columns))
         changes = ", ".join(f"{name} = excluded.{name}" for name in self._columns if name not in projection.key)
         same = " AND ".join(f"found.{name} = touched.{name}" for name in projection.key)
         # OFFSET 0 keeps this from becoming a join, which when planned on a small table goes on reading all of it.
@@ -49,10 +52,12 @@ class ReadTable(Generic[R]):
             f"SELECT held.* FROM unnest({keys}) AS touched ({key}) "
             f"CROSS JOIN LATERAL (SELECT {columns} FROM {table} found WHERE {same} OFFSET 0) AS held"
         )
+        # Rows travel as one JSON text: the driver inspects every element of a list, which takes longer than storing it.
         self.write_sql = (
-            f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({values}) "
-            f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+            f"INSERT INTO {table} ({columns}) SELECT {values} FROM jsonb_array_elements($1::text::jsonb) AS written"
         )
+        if not projection.journal:
+            self.write_sql += f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
         self.delete_sql = f"DELETE FROM {table} USING unnest({keys}) AS gone ({key}) WHERE " + " AND ".join(
             f"{table}.{name} = gone.{name}" for name in projection.key
         )
@@ -85,13 +90,13 @@ class ReadTable(Generic[R]):
 
     async def _change(self, connection: Connection, rows: Sequence[R]) -> None:
         if rows:
-            await connection.execute(self.write_sql, *map(list, zip(*self._to_records(rows), strict=True)))
+            with _sendable():
+                written = msgspec.json.encode(list(self._to_records(rows))).decode()
+            await connection.execute(self.write_sql, written)
 
     async def _copy(self, connection: Connection, rows: Sequence[R]) -> None:
-        try:
+        with _sendable():
             await connection.copy_records_to_table(self.name, records=self._to_records(rows), columns=self._columns)
-        except (OverflowError, TypeError, ValueError) as error:  # of values that asyncpg itself will not send
-            raise asyncpg.DataError(str(error)) from error
 
     def _from_record(self, record: asyncpg.Record) -> R:
         if not self._json:
@@ -112,3 +117,12 @@ class ReadTable(Generic[R]):
                 if values[n] is not None:
                     values[n] = msgspec.json.encode(values[n]).decode()
             yield values
+
+
+@contextmanager
+def _sendable() -> Iterator[None]:
+    """Values that the driver or msgspec will not even send are the row's fault, as those that the database refuses."""
+    try:
+        yield
+    except (OverflowError, TypeError, ValueError) as error:
+        raise asyncpg.DataError(str(error)) from error

@@ -31,12 +31,19 @@ async def listen(
     """Until cancelled. A lost wake-up costs its reader a poll, never more, so nothing is caught up here.
 
     What is kept `near` is let go when the connection is lost, since changes may be missed; so are the keys
-    of persons."""
+    of persons, and how far projections were, since it may be the server that was lost."""
     near, vault = near or NearCache(0), vault or Vault()
+
+    def lost() -> None:
+        near.lost()
+        vault.clear()
+        positions.forgotten()
+
     while True:
         connection: asyncpg.Connection | None = None
         try:
             connection = await connect()
+            connection.add_termination_listener(lambda _: lost())  # before anyone can ask the server that comes after
             await connection.add_listener(CHANNEL, lambda *heard: _heard(positions, near, vault, str(heard[3])))
             near.renewed(await connection.fetchval(GENERATION))
             near.began({row["name"]: row["position"] for row in await connection.fetch(_POSITIONS)})
@@ -47,8 +54,7 @@ async def listen(
             log.warning("listening_interrupted", error=str(error))
             await asyncio.sleep(RECONNECT_S)
         finally:
-            near.lost()
-            vault.clear()
+            lost()
             if connection is not None:
                 with contextlib.suppress(Exception):
                     await connection.close(timeout=1)

@@ -52,12 +52,8 @@ def evolve(row: CartRow | None, fact: Fact[CartEvent], key: Key) -> CartRow | No
         return CartRow(event.cart_id, event.customer_id, [], fact.occurred_at, fact.version)
     if row is None:
         return None
-    return row._replace(
-        lines=_lines(row.lines, event, fact.occurred_at),
-        coupon=_coupon(row.coupon, event),
-        updated_at=fact.occurred_at,
-        version=fact.version,
-    )
+    lines, at = _lines(row.lines, event, fact.occurred_at), fact.occurred_at
+    return CartRow(row.cart_id, row.customer_id, lines, at, fact.version, _coupon(row.coupon, event))
 
 
 def _lines(lines: list[CartLineRow], event: CartEvent, at: datetime) -> list[CartLineRow]:
@@ -95,8 +91,11 @@ def _coupon(coupon: str | None, event: CartEvent) -> str | None:
 
 def _with(lines: list[CartLineRow], more: CartLineRow) -> list[CartLineRow]:
     """The line keeps its place, and what it was added at last counts."""
-    if any(line.sku == more.sku for line in lines):
-        return [replace(more, quantity=x.quantity + more.quantity) if x.sku == more.sku else x for x in lines]
+    for place, line in enumerate(lines):
+        if line.sku == more.sku:
+            quantity = line.quantity + more.quantity
+            line = CartLineRow(more.sku, more.product_id, quantity, more.prices, more.added_at, more.left_out)
+            return [*lines[:place], line, *lines[place + 1 :]]
     return [*lines, more]
 
 

@@ -102,12 +102,13 @@ async def test_what_follows_from_it_belongs_to_it(traced: ShopClient, kept: InMe
     assert asked.status_code in (200, 202)
 
     async def captured() -> bool:
-        return len(spans(kept, trace).get("append", ())) >= 2
+        found = spans(kept, trace)
+        return len(found.get("append", ())) >= 2 and "react PaymentRequested" in found  # which ends after its append
 
     await eventually(captured)
     found = spans(kept, trace)
     [request], [reaction] = found["POST /v1/orders/{order_id}/pay"], found["react PaymentRequested"]
-    asking, capturing = found["append"][:2]
+    asking, capturing = sorted(found["append"], key=lambda span: span.start_time or 0)[:2]
     assert asking.parent == context_of(request)
     assert reaction.parent is not None
     assert reaction.parent.span_id == context_of(request).span_id

@@ -77,16 +77,16 @@ async def _work(settings: Pausing) -> None:
         stop_after = _stopping(settings, "checkpoint written")
         stop_with_rows = _stopping(settings, "rows written")
 
-        async def stopping_advance(*arguments: Any) -> None:
+        async def stopping_advance(*arguments: Any, **options: Any) -> None:
             stop_before()
-            await advance(*arguments)
+            await advance(*arguments, **options)
             stop_after()
 
         async def stopping_write(*arguments: Any) -> None:
             await write(*arguments)
             stop_with_rows()
 
-        worker._leases.advance = stopping_advance  # type: ignore[method-assign, assignment]
+        worker._leases.advance = stopping_advance  # type: ignore[method-assign]
         ReadTable.write = stopping_write  # type: ignore[method-assign, assignment]
         await worker.run()
 

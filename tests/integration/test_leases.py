@@ -52,6 +52,16 @@ async def test_what_another_has_taken_is_given_up_and_the_rest_is_kept(engine: E
     assert list(mine.held) == ["tally_b"]
 
 
+async def test_what_a_crash_has_put_back_is_taken_anew_from_where_it_stands(engine: Engine, mine: Leases) -> None:
+    before = dict(mine.held)
+    for lease in before.values():
+        lease.position = 5
+    await engine.pool.execute("UPDATE projections SET position = CASE name WHEN 'tally_a' THEN 3 ELSE 5 END")
+    await mine.take()
+    assert mine.held["tally_b"] is before["tally_b"]
+    assert (mine.held["tally_a"].position, mine.held["tally_a"].epoch) == (3, before["tally_a"].epoch + 1)
+
+
 async def test_what_nobody_renews_is_free_for_others(engine: Engine, mine: Leases) -> None:
     others = Leases(engine.pool, NAMES, "other")
     await others.take()

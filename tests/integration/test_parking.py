@@ -130,12 +130,12 @@ async def test_a_page_that_a_retry_comes_before_is_folded_again(bench: Bench, mo
     worker, tries = bench.projector, 0
     advance = worker._leases.advance
 
-    async def late(*arguments: Any) -> None:
+    async def late(*arguments: Any, **options: Any) -> None:
         nonlocal tries
         tries += 1
         if tries == 1:
             await parking.retry(bench.pool, bench.store, failed)
-        await advance(*arguments)
+        await advance(*arguments, **options)
 
     monkeypatch.setattr(worker._leases, "advance", late)
     await bench.receive("J", 2)

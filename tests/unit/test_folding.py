@@ -8,6 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
+import pytest
 from structlog.testing import capture_logs
 
 from events import Event, stream_of
@@ -18,6 +19,7 @@ from events.values import Sku
 from infrastructure.codec import Unread
 from infrastructure.fold import ERROR_CHARACTERS_MAX, Parked, key_text
 from infrastructure.folding import Folded, fold_page
+from infrastructure.read_table import ReadTable, TableMismatch
 from projections.projection import Key, Projection
 from tests.integration.tally import Spoil, TallyRow, tally
 
@@ -217,3 +219,10 @@ async def test_a_journals_rows_are_not_looked_up_since_they_never_change() -> No
     folded = await fold_page(cast(Any, table), journal, cast(Any, table), book(got("A", 1), got("A", 2)), ())
     assert [row.received for row in table.rows.values()] == [1, 2]
     assert list(folded.changed) == [(1,), (2,)]
+
+
+def test_a_table_with_a_column_that_rows_cannot_travel_to_is_refused_at_once() -> None:
+    types = {"sku": "text", "received": "bigint", "notes": "text[]", "version": "integer"}
+    with pytest.raises(TableMismatch, match="notes"):
+        ReadTable(tally("t"), types)
+    ReadTable(tally("t"), types | {"notes": "json"})

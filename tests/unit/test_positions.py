@@ -30,6 +30,16 @@ async def test_positions_never_go_back() -> None:
     assert await positions.reach("head", 9, 0)
 
 
+async def test_how_far_projections_were_can_be_forgotten_and_the_head_stays() -> None:
+    positions = Positions()
+    positions.advance("head", 9)
+    positions.advance("cart", 9)
+    positions.forgotten()
+    assert (positions["head"], positions["cart"]) == (9, 0)
+    positions.advance("cart", 3)
+    assert positions["cart"] == 3
+
+
 async def test_a_cancellation_that_comes_together_with_the_position_is_not_lost() -> None:
     positions = Positions()
     waiting = asyncio.create_task(positions.reach("head", 1, 10))
