@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from api.depending import on_the_loop
 from api.problems import Problem
 from api.wiring import Shop
-from queries.rows import Key, Listing, Part, Window
+from queries.rows import Ends, Key, Listing, Window
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Pages:
             return Window(self._limit)
         return Window(self._limit, *self._opened(self._scope(caller), key))
 
-    def shown(self, part: Part, total: int | None, caller: str = "") -> PageInfo:
+    def shown(self, part: Ends, total: int | None, caller: str = "") -> PageInfo:
         """What stands beside the rows; sets `Link`."""
         scope = self._scope(caller)
         info = PageInfo(

@@ -4,17 +4,16 @@ A plain list walks an index to its page. With a search, facets or a total, all t
 and counts are taken from them. Facets are disjunctive: the filter on a facet does not narrow that facet's own counts.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from queries import product
-from queries.listing_sql import SORTS, Sort, Wanted, statement
+from queries.listing_sql import statement
 from queries.product import Product
-from queries.rows import Key, Part, Rows, Window
+from queries.rows import Key, Rows, Window
+from queries.wanted import SORTS, Sort, Wanted
 
-__all__ = ["SORTS", "Found", "ListedProduct", "Sort", "Wanted", "from_row", "products", "statement"]
+__all__ = ["SORTS", "Found", "ListedProduct", "Sort", "Wanted", "products", "statement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +25,32 @@ class ListedProduct(Product):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of a list, and what was counted."""
+    """A page of a list, the keys to go on from in both directions, where there is more, and what was counted."""
 
-    part: Part
-    facets: dict[str, Any] = field(default_factory=dict)
-    total: int | None = None
+    products: str
+    """JSON: ListedProducts, in the list's order."""
+    previous: Key | None
+    next: Key | None
+    facets: str | None
+    """JSON: by name, where facets were asked for."""
+    total: int | None
 
 
 async def products(rows: Rows, wanted: Wanted, window: Window) -> Found:
     """One statement. A page before rows that have gone meanwhile is the first one, and takes a second."""
     sql, values = statement(wanted, window)
-    found = await rows.fetch(sql, *values)
-    counted = json.loads(found[0]["counted"] or "{}") if found else {}
-    found = [row for row in found if row["product_id"] is not None]
-    if window.backwards and not found and window.key is not None:
+    [row] = await rows.fetch(sql, *values)
+    if window.backwards and not row["found"] and window.key is not None:
         return await products(rows, wanted, Window(window.limit))
-    part = _part(found, window, tuple(wanted.key))
-    return Found(part, counted.get("facets") or {}, counted.get("total"))
+    return Found(row["products"] or "[]", *_ends(row, window, wanted.key), row["facets"], row["total"])
 
 
-def from_row(row: Any) -> ListedProduct:
-    return ListedProduct(*(*product.values_of(row), row["in_stock"]))
-
-
-def _part(found: list[Any], window: Window, key: Sequence[str]) -> Part:
-    """As `queries.rows.Listing` makes it."""
-    rows, more = found[: window.limit], len(found) > window.limit
+def _ends(row: Any, window: Window, key: Iterable[str]) -> tuple[Key | None, Key | None]:
+    """The keys of the pages before and behind this one."""
+    if not row["found"]:
+        return None, None
+    first, last = (tuple(row[f"{end}_{column}"] for column in key) for end in ("first", "last"))
+    more = row["found"] > window.limit
     if window.backwards:
-        rows.reverse()
-    if not rows:
-        return Part((), None, None)
-    first, last = (_key_of(row, key) for row in (rows[0], rows[-1]))
-    if window.backwards:
-        return Part(rows, first if more else None, last)
-    return Part(rows, first if window.key is not None else None, last if more else None)
-
-
-def _key_of(row: Any, key: Sequence[str]) -> Key:
-    return tuple(row[column] for column in key)
+        return last if more else None, first
+    return first if window.key is not None else None, last if more else None

@@ -166,7 +166,7 @@ async def test_a_cold_list_is_fetched_once_however_many_ask(
     asked: list[str] = []
     other_settings = settings.model_copy(update={"workers_in_process": False})
     async with open_client(other_settings) as other:
-        path = f"/v1/products?limit=7&sort=name&q={(await shop_client.product()).slug.split('-')[1]}"
+        path = f"/v1/products?limit=7&sort=name&filter[category]={(await shop_client.product()).category_id}"
         for client in (shop_client, other):
             client.position = shop_client.position
             await client.guest().get("/v1/products?limit=3")
@@ -188,6 +188,35 @@ async def test_a_cold_list_is_fetched_once_however_many_ask(
                 del client.shop.pool.fetch
         assert len({answer.content for answer in answers}) == 1
         assert len(asked) == 1
+
+
+async def test_a_search_goes_to_redis_when_it_is_asked_for_again(
+    shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Customers are not answered from memory, so each of theirs goes as far as it must."""
+    ann, cache = await shop_client.customer(), shop_client.shop.cache
+    path = f"/v1/products?q={(await shop_client.product()).sku}"
+    asked: list[str] = []
+
+    def note(name: str) -> None:
+        do = getattr(cache, name)
+
+        def noted(kind: str, *rest: Any, **more: Any) -> Any:
+            if kind == "products:list":
+                asked.append(name)
+            return do(kind, *rest, **more)
+
+        monkeypatch.setattr(cache, name, noted)
+
+    note("look")
+    note("put")
+    await ann.get(path)
+    assert asked == []
+    await ann.get(path)
+    await shop_client.shop.answers.close()  # it is in Redis by now
+    assert asked == ["look", "put"]
+    await ann.get(path)
+    assert asked == ["look", "put", "look"]
 
 
 async def test_a_redis_that_is_full_or_empty_again_changes_no_answer(shop_client: ShopClient) -> None:
