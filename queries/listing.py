@@ -4,7 +4,6 @@ A plain list walks an index to its page. With a search, facets or a total, all t
 and counts are taken from them. Facets are disjunctive: the filter on a facet does not narrow that facet's own counts.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,18 +38,28 @@ class Found:
 async def products(rows: Rows, wanted: Wanted, window: Window) -> Found:
     """One statement. A page before rows that have gone meanwhile is the first one, and takes a second."""
     sql, values = statement(wanted, window)
-    [row] = await rows.fetch(sql, *values)
-    if window.backwards and not row["found"] and window.key is not None:
-        return await products(rows, wanted, Window(window.limit))
-    return Found(row["products"] or "[]", *_ends(row, window, wanted.key), row["facets"], row["total"])
-
-
-def _ends(row: Any, window: Window, key: Iterable[str]) -> tuple[Key | None, Key | None]:
-    """The keys of the pages before and behind this one."""
-    if not row["found"]:
-        return None, None
-    first, last = (tuple(row[f"{end}_{column}"] for column in key) for end in ("first", "last"))
-    more = row["found"] > window.limit
+    found = await rows.fetch(sql, *values)
+    facets, total = found[0]["facets"], found[0]["total"]
+    found = [row for row in found if row["card"] is not None]
+    shown, more = found[: window.limit], len(found) > window.limit
     if window.backwards:
-        return last if more else None, first
-    return first if window.key is not None else None, last if more else None
+        if not shown and window.key is not None:
+            return await products(rows, wanted, Window(window.limit))
+        shown.reverse()
+    previous, further = (more, window.key is not None) if window.backwards else (window.key is not None, more)
+    return Found(
+        f"[{','.join(map(_listed, shown))}]",
+        _key(shown[0], wanted) if shown and previous else None,
+        _key(shown[-1], wanted) if shown and further else None,
+        facets,
+        total,
+    )
+
+
+def _listed(row: Any) -> str:
+    """The JSON of a ListedProduct."""
+    return f'{row["card"][:-1]},"in_stock":{"true" if row["in_stock"] else "false"}}}'
+
+
+def _key(row: Any, wanted: Wanted) -> Key:
+    return tuple(row[column] for column in wanted.key)

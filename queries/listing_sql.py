@@ -17,12 +17,12 @@ _BY_CATEGORY = {"created_at", "name_key", "product_id"}
 def statement(wanted: Wanted, window: Window) -> tuple[str, list[Any]]:
     """The SQL of a page with all that is counted beside it, and its parameters.
 
-    It gives one row: the products as JSON, how many were found (one more than fit the page, if the list goes on), and
-    the keys of the first and the last one shown."""
+    A row for each product, and one more if the list goes on. What is counted is in the first, which is there also if
+    nothing is found."""
     given = Parameters()
     key, ways = ", ".join(wanted.key), order(wanted, window.backwards)
     own: dict[str, str] = {}
-    matching, limit = "", str(int(window.limit))
+    matching, limit = "", str(int(window.limit) + 1)
     # The limit is a number of ours, and stands there as it is: a plan for any limit would read the whole list.
     if wanted.is_whole:
         common, own = conditions_of(wanted, given)
@@ -30,32 +30,26 @@ def statement(wanted: Wanted, window: Window) -> tuple[str, list[Any]]:
         page = f"SELECT {key} FROM matching WHERE {both(all_true(own), beyond(wanted, window, given))}"
         if wanted.text is not None:
             # A search ranks all that it finds. A planner that cannot see the limit keeps one plan for all of them.
-            limit = f"(SELECT {given(window.limit)}::int)"
+            limit = f"(SELECT {given(window.limit + 1)}::int)"
     elif wanted.category and wanted.status and not wanted.is_priced and wanted.key.keys() <= _BY_CATEGORY:
         # The first ones of each category below, by its index: among all products they may be far apart.
         conditions = both(*conditions_of(replace(wanted, category=None), given)[0], beyond(wanted, window, given))
         page = f"""SELECT {key} FROM {SUBTREE.format(given(wanted.category))} AS below CROSS JOIN LATERAL (
         SELECT {key} FROM listing l WHERE l.category_id = below.category_id AND {conditions}
-         ORDER BY {ways} LIMIT {limit} + 1) AS firsts"""
+         ORDER BY {ways} LIMIT {limit}) AS firsts"""
     elif wanted.category and wanted.is_priced:
         matching, page = _priced_below(wanted, wanted.category, window, given)
     else:
         common, own = conditions_of(wanted, given)
         conditions = both(*common, *own.values(), beyond(wanted, window, given))
         page = f"SELECT {', '.join(map(qualified, wanted.key))} FROM {source_of(wanted, given)} WHERE {conditions}"
-    shown = "place DESC" if window.backwards else "place"
-    ends = [
-        f"(array_agg(page.{column} ORDER BY place))[{place}] AS {end}_{column}"
-        for end, place in (("first", "1"), ("last", f"least(count(*), {limit})"))
-        for column in wanted.key
-    ]
+    keys = [f"page.{column}" for column in wanted.key]
     sql = f"""WITH RECURSIVE {matching}page AS MATERIALIZED (
-    SELECT *, row_number() OVER (ORDER BY {ways}) AS place FROM ({page} ORDER BY {ways} LIMIT {limit} + 1) AS page)
-SELECT count(*) AS found, {", ".join(ends)},
-    '[' || string_agg(left(p.card, -1) || ',"in_stock":' || {IN_STOCK.format("page")} || '}}', ',' ORDER BY {shown})
-        FILTER (WHERE place <= {limit}) || ']' AS products,
-    {facets_of(wanted, given, own)} AS facets, {total_of(wanted, own)} AS total
-  FROM page LEFT JOIN product p ON p.product_id = page.product_id"""
+    SELECT *, row_number() OVER (ORDER BY {ways}) AS place FROM ({page} ORDER BY {ways} LIMIT {limit}) AS page)
+SELECT {", ".join(keys)}, p.card, {IN_STOCK.format("page")} AS in_stock,
+    CASE WHEN coalesce(place, 1) = 1 THEN {facets_of(wanted, given, own)} END AS facets,
+    CASE WHEN coalesce(place, 1) = 1 THEN {total_of(wanted, own)} END AS total
+  FROM (SELECT 1) AS one LEFT JOIN page ON true LEFT JOIN product p ON p.product_id = page.product_id ORDER BY place"""
     return sql, given.values
 
 
