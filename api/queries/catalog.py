@@ -115,7 +115,7 @@ async def _entry(id_or_slug: str, read: Read) -> tuple[str, Answer]:
 
 
 def _subject(product_id: str) -> Subject:
-    return Subject("product", product_id, ("product",), "product", product_id)
+    return Subject("product", product_id, ("product",), "product", product_id, is_quick=True)
 
 
 def _is_staff(visitor: Principal | None) -> bool:

@@ -104,7 +104,7 @@ async def list_products(
     if status != "active" or asked.explain:
         position, entry = await fetched()
         return _answered(read, position, entry or b"")
-    subject = _subject(read, is_rare=wanted.text is not None)
+    subject = _subject(read, is_search=wanted.text is not None)
     found = await read.shop.answers.get(subject, fetched, at_least=read.min_position)
     answer = _answered(read, found.position, found.body or b"")
     if visitor is None:
@@ -121,11 +121,11 @@ def _answered(read: Read, position: int, entry: bytes) -> Response:
     return read.not_modified() if read.tagged(hashlib.blake2b(body, digest_size=12).hexdigest()) else read.answer(body)
 
 
-def _subject(read: Read, *, is_rare: bool) -> Subject:
+def _subject(read: Read, *, is_search: bool) -> Subject:
     """Of a list that is the same for everyone who may see no more than what is on sale."""
     asked = sorted(read.request.query_params.multi_items())
     identity = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-    return Subject("products:list", identity, PROJECTIONS, "products", "changed", is_rare)
+    return Subject("products:list", identity, PROJECTIONS, "products", "changed", is_search, is_search)
 
 
 async def _plan(read: Read, wanted: Wanted, window: Window) -> dict[str, Any]:
