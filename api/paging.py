@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from api.depending import on_the_loop
 from api.problems import Problem
 from api.wiring import Shop
-from queries.rows import Key, Listing, Part, Window
+from queries.rows import Ends, Key, Listing, Window
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Pages:
             return Window(self._limit)
         return Window(self._limit, *self._opened(self._scope(caller), key))
 
-    def shown(self, part: Part, total: int | None, caller: str = "") -> PageInfo:
+    def shown(self, part: Ends, total: int | None, caller: str = "") -> PageInfo:
         """What stands beside the rows; sets `Link`."""
         scope = self._scope(caller)
         info = PageInfo(
@@ -82,7 +82,7 @@ class Pages:
 
     def _scope(self, caller: str) -> str:
         given = [(name, value) for name, value in self._request.query_params.multi_items() if name not in _NOT_FILTERS]
-        return json.dumps([self._request.url.path, caller, sorted(given)])
+        return json.dumps([self._request.scope["path"], caller, sorted(given)])
 
     def _sealed(self, scope: str, key: Key | None, *, backwards: bool) -> str | None:
         if key is None:
@@ -110,10 +110,10 @@ class Pages:
         return hmac.digest(secret, b"cursor\n" + scope.encode() + b"\n" + content, hashlib.sha256)[:_MAC_BYTES]
 
     def _link(self, info: PageInfo) -> None:
-        url, query = self._request.url.path, self._request.query_params.multi_items()
+        path, query = quote(self._request.scope["path"]), self._request.query_params.multi_items()
         kept = [(name, value) for name, value in query if name != "cursor"]
         links = [
-            f'<{url}?{urlencode([*kept, ("cursor", cursor)])}>; rel="{rel}"'
+            f'<{path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="{rel}"'
             for rel, cursor in (("next", info.next_cursor), ("prev", info.prev_cursor))
             if cursor is not None
         ]

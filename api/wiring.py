@@ -41,7 +41,7 @@ from infrastructure.vault import Vault
 from infrastructure.waiting import await_database
 from infrastructure.watch import Watch
 from projections import PROJECTIONS
-from queries import order_summary
+from queries import order_summary, product
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class Shop:
     tracing: Tracing | None
     orders: StreamReader
     """Of the read table: those who wait for the same page of it all ask when it is there."""
+    products: StreamReader
+    """Of the read table: those who ask at the same time are answered by one statement."""
 
 
 @asynccontextmanager
@@ -195,6 +197,7 @@ async def open_shop(
             metrics,
             tracing,
             StreamReader(pool, order_summary.SEVERAL),
+            StreamReader(pool, product.SEVERAL),
         )
         working = work.of_workers(shop, post, watch) if workers else []
         await stack.enter_async_context(work.under_way([*work.of_everyone(shop, direct_url), *working]))

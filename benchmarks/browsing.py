@@ -28,7 +28,7 @@ from infrastructure.event_store import PostgresEventStore
 from infrastructure.garbage import rarely_collected
 from infrastructure.ids import new_id
 from infrastructure.positions import Positions
-from queries.listing import Wanted, products
+from queries.listing import Sort, Wanted, products
 from queries.rows import Window
 
 WARM_CLIENTS, CLIENTS = 32, 16
@@ -82,7 +82,7 @@ async def measure_cold(ground: Ground) -> list[Figure]:
 
 
 async def measure_scale(ground: Ground) -> list[Figure]:
-    async with _shop(ground) as (_, port, count):
+    async with _shop(ground) as (url, port, count):
         kinds: dict[str, tuple[Iterator[str], float]] = {
             "lists": (_lists(), 20),
             "details": (_popular(count), 20),
@@ -93,6 +93,9 @@ async def measure_scale(ground: Ground) -> list[Figure]:
             rates = [(await _load(port, CLIENTS, ground.seconds, paths)).per_s for _ in range(ground.runs)]
             aim = Aim("ratio", ">=", times)
             figures.append(Figure(f"browse_{name}", "answers/s", median(rates), VENDURE, VENDURE_PER_S[name], aim))
+        found = itertools.cycle(_searched())
+        bare = [await _searches_per_s(url, ground.seconds, found) for _ in range(ground.runs)]
+        figures.append(Figure("browse_searches_sql", "answers/s", median(bare), "", None))
     return figures
 
 
@@ -170,6 +173,19 @@ async def _sql_p95(url: str, lists: Sequence[Wanted]) -> float:
     return _p95(latencies)
 
 
+async def _searches_per_s(url: str, seconds: float, searched: Iterator[tuple[str, int]]) -> float:
+    """The statements alone, from as many callers and connections: the most that PostgreSQL has to give here."""
+    async with open_pool(url, CLIENTS) as pool:
+
+        async def call(_: int) -> None:
+            text, limit = next(searched)
+            wanted = Wanted(CURRENCY, "active", text, sort=(Sort("relevance", True),))
+            await products(pool, wanted, Window(limit))
+
+        with rarely_collected():
+            return (await under_load(CLIENTS, seconds, call)).per_s
+
+
 def _path(wanted: Wanted) -> str:
     asked = {
         "filter[category]": wanted.category,
@@ -195,12 +211,16 @@ def _cold_lists() -> Iterator[Wanted]:
 
 
 def _searches(more: str = "") -> Iterator[str]:
+    for text, limit in _searched():
+        yield f"/v1/products?q={text.replace(' ', '+')}&limit={limit}{'&' if more else ''}{more}"
+
+
+def _searched() -> list[tuple[str, int]]:
     """Two words of a name, each pair once for each size of a page."""
     pairs = [*itertools.product(ADJECTIVES, NOUNS), *itertools.product(MATERIALS, NOUNS)]
-    asked = list(itertools.product(pairs, range(10, PAGE + 1)))
+    asked = [(f"{first} {second}", limit) for (first, second), limit in itertools.product(pairs, range(10, PAGE + 1))]
     random.Random(_SEED).shuffle(asked)
-    for (first, second), limit in asked:
-        yield f"/v1/products?q={first}+{second}&limit={limit}{'&' if more else ''}{more}"
+    return asked
 
 
 def _lists() -> Iterator[str]:

@@ -41,7 +41,8 @@ _FILL = (
     SELECT product_id, 'product-' || n, name, 'A thing for every day, number ' || n || '.', category_id, 'active',
            json_build_object('brand', brand),
            json_build_array(json_build_object('sku', sku, 'options', json_build_object('color', colour), 'prices',
-                                              json_build_array(json_build_object('amount', price, 'currency', 'EUR')))),
+                                              json_build_array(json_build_object('amount', price, 'currency', 'EUR')),
+                                              'tax_class', 'standard', 'weight_g', NULL, 'compare_at', '{}'::int[])),
            created_at, 3 FROM generated""",
     """INSERT INTO listing
     SELECT product_id, name, 'A thing for every day, number ' || n || '.', category_id, 'active',

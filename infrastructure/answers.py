@@ -1,10 +1,14 @@
 """Answers through the cache: whoever comes first to a cold one fetches it, and the others wait for that one.
 
+What is fetched as quickly as it is looked up in Redis is not looked up there by the first who asks in a process; and
+what nearly nobody asks for again is put there only for the second.
+
 An answer from Redis is good while nothing that it rests on has changed since the position it was read at. Who asks
 for a certain position gets none that is older: either we have heard of all changes up to there, or it was read there.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +23,8 @@ OTHERS_TURN_S = 1.0
 """So long we wait for another process that is fetching the same; a fetch that takes longer is nobody's to wait for."""
 LOOK_AGAIN_S = 0.02
 PUTTING_MAX = 100
+ASKED_KEPT = 10_000
+"""So many quick subjects are remembered as asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,10 @@ class Subject:
     projections: Sequence[str]
     changes_of: str
     changes: str
+    is_quick: bool = False
+    """Whether to fetch it takes no longer than to look for it in Redis."""
+    is_rare: bool = False
+    """Whether most that are like it are asked for only once."""
 
 
 class Answer(NamedTuple):
@@ -47,6 +57,7 @@ class Answers:
         self._cache, self._near = cache, near
         self._putting: set[asyncio.Task[None]] = set()
         self._fetching: dict[tuple[str, str, int], asyncio.Task[Answer]] = {}
+        self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def close(self) -> None:
         """Wait for what is on its way into the cache."""
@@ -81,7 +92,8 @@ class Answers:
             task.exception()  # whoever waits raises it; nobody may be waiting any more
 
     async def _fetched(self, subject: Subject, make: Make, at_least: int) -> Answer:
-        held, turn = await self._look(subject, at_least)
+        is_first = subject.is_quick and self._is_first(subject)
+        held, turn = self._not_looked(subject) if is_first else await self._look(subject, at_least)
         deadline = asyncio.get_running_loop().time() + OTHERS_TURN_S
         while held is None and turn is None and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(LOOK_AGAIN_S)
@@ -89,7 +101,7 @@ class Answers:
         if held is not None:
             return held
         made = await self.made(make)
-        if made.body is not None:
+        if made.body is not None and not (is_first and subject.is_rare):
             # Nobody waits for Redis to have it, unless it cannot keep up.
             put = asyncio.create_task(
                 self._cache.put(
@@ -101,6 +113,20 @@ class Answers:
             if len(self._putting) > PUTTING_MAX:
                 await put
         return made
+
+    def _is_first(self, subject: Subject) -> bool:
+        """Whether nobody has asked for it here, as far as we remember."""
+        key = subject.kind, subject.identity
+        is_first = key not in self._asked
+        self._asked[key] = None
+        self._asked.move_to_end(key)
+        if len(self._asked) > ASKED_KEPT:
+            self._asked.popitem(last=False)
+        return is_first
+
+    def _not_looked(self, subject: Subject) -> tuple[None, str]:
+        self._cache.not_looked(subject.kind)
+        return None, ""
 
     async def _look(self, subject: Subject, at_least: int) -> tuple[Answer | None, str | None]:
         """What Redis holds, if it is good; and as far as we have heard of everything, it stands for that."""

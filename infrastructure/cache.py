@@ -135,6 +135,10 @@ class RedisCache:
             self._is_full()
         return Seen(None, {0: None, 1: token, FULL: ""}[turn])
 
+    def not_looked(self, kind: str) -> None:
+        """Count who does not look here: to them it is a miss."""
+        self._metrics.cache_read(kind, "miss")
+
     async def put(
         self, kind: str, identity: str, position: int, body: bytes, turn: str = "", *, generation: int = 0
     ) -> None:

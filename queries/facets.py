@@ -20,7 +20,8 @@ _CATEGORIES = """(SELECT coalesce(json_agg(json_build_object('value', c.category
               GROUP BY above.category_id) AS totals
     JOIN category c ON c.category_id = totals.category_id WHERE NOT c.removed)"""
 _PRICES = """(SELECT json_build_object('min', min(low), 'max', max(high),
-        'ranges', coalesce(json_agg(json_build_object('gte', step, 'lt', next_step, 'count', n) ORDER BY step), '[]'))
+        'ranges', coalesce(json_agg(json_build_object('gte', step, 'lt', next_step, 'count', n) ORDER BY step), '[]'),
+        'currency', {currency})
     FROM (SELECT steps[width_bucket(min_minor, steps)] AS step, steps[width_bucket(min_minor, steps) + 1] AS next_step,
                  count(*) AS n, min(min_minor) AS low, max(min_minor) AS high
             FROM matching, (SELECT {steps}::bigint[] AS steps) AS given
@@ -32,10 +33,10 @@ _VALUES = """(SELECT coalesce(json_agg(json_build_object('value', value, 'count'
            GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}) AS counts)"""
 
 
-def facet_sql(facet: str, others: str, given: Parameters) -> str:
-    """The JSON of one facet, over those of `matching` that `others` is true of."""
+def facet_sql(facet: str, currency: str, others: str, given: Parameters) -> str:
+    """The JSON of one facet, over those of `matching` that `others` is true of, prices in `currency`."""
     if facet == CATEGORY:
         return _CATEGORIES.format(others=others)
     if facet == PRICE:
-        return _PRICES.format(others=others, steps=given(list(PRICE_STEPS_MINOR)))
+        return _PRICES.format(others=others, steps=given(list(PRICE_STEPS_MINOR)), currency=given.once(currency))
     return _VALUES.format(name=given.once(facet), others=others, most=VALUES_MAX)

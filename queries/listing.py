@@ -4,17 +4,15 @@ A plain list walks an index to its page. With a search, facets or a total, all t
 and counts are taken from them. Facets are disjunctive: the filter on a facet does not narrow that facet's own counts.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from queries import product
-from queries.listing_sql import SORTS, Sort, Wanted, statement
+from queries.listing_sql import statement
 from queries.product import Product
-from queries.rows import Key, Part, Rows, Window
+from queries.rows import Key, Rows, Window
+from queries.wanted import SORTS, Sort, Wanted
 
-__all__ = ["SORTS", "Found", "ListedProduct", "Sort", "Wanted", "from_row", "products", "statement"]
+__all__ = ["SORTS", "Found", "ListedProduct", "Sort", "Wanted", "products", "statement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +24,42 @@ class ListedProduct(Product):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of a list, and what was counted."""
+    """A page of a list, the keys to go on from in both directions, where there is more, and what was counted."""
 
-    part: Part
-    facets: dict[str, Any] = field(default_factory=dict)
-    total: int | None = None
+    products: str
+    """JSON: ListedProducts, in the list's order."""
+    previous: Key | None
+    next: Key | None
+    facets: str | None
+    """JSON: by name, where facets were asked for."""
+    total: int | None
 
 
 async def products(rows: Rows, wanted: Wanted, window: Window) -> Found:
     """One statement. A page before rows that have gone meanwhile is the first one, and takes a second."""
     sql, values = statement(wanted, window)
     found = await rows.fetch(sql, *values)
-    counted = json.loads(found[0]["counted"] or "{}") if found else {}
-    found = [row for row in found if row["product_id"] is not None]
-    if window.backwards and not found and window.key is not None:
-        return await products(rows, wanted, Window(window.limit))
-    part = _part(found, window, tuple(wanted.key))
-    return Found(part, counted.get("facets") or {}, counted.get("total"))
-
-
-def from_row(row: Any) -> ListedProduct:
-    return ListedProduct(*(*product.values_of(row), row["in_stock"]))
-
-
-def _part(found: list[Any], window: Window, key: Sequence[str]) -> Part:
-    """As `queries.rows.Listing` makes it."""
-    rows, more = found[: window.limit], len(found) > window.limit
+    facets, total = found[0]["facets"], found[0]["total"]
+    found = [row for row in found if row["card"] is not None]
+    shown, more = found[: window.limit], len(found) > window.limit
     if window.backwards:
-        rows.reverse()
-    if not rows:
-        return Part((), None, None)
-    first, last = (_key_of(row, key) for row in (rows[0], rows[-1]))
-    if window.backwards:
-        return Part(rows, first if more else None, last)
-    return Part(rows, first if window.key is not None else None, last if more else None)
+        if not shown and window.key is not None:
+            return await products(rows, wanted, Window(window.limit))
+        shown.reverse()
+    previous, further = (more, window.key is not None) if window.backwards else (window.key is not None, more)
+    return Found(
+        f"[{','.join(map(_listed, shown))}]",
+        _key(shown[0], wanted) if shown and previous else None,
+        _key(shown[-1], wanted) if shown and further else None,
+        facets,
+        total,
+    )
 
 
-def _key_of(row: Any, key: Sequence[str]) -> Key:
-    return tuple(row[column] for column in key)
+def _listed(row: Any) -> str:
+    """The JSON of a ListedProduct."""
+    return f'{row["card"][:-1]},"in_stock":{"true" if row["in_stock"] else "false"}}}'
+
+
+def _key(row: Any, wanted: Wanted) -> Key:
+    return tuple(row[column] for column in wanted.key)

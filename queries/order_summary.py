@@ -1,14 +1,14 @@
 """Orders as their customers and the staff see them."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from queries import order_parcels
 from queries.order_parcels import Return, Shipment
-from queries.rows import Listing, Money, Rows
+from queries.rows import Group, Listing, Money, Rows
 
 _COLUMNS = """order_id, customer_id, status, payment, total_minor, currency, lines::text, ship_to::text, carrier,
         tracking, cancel_reason, placed_at, lapses_at, updated_at, version, captured_minor, refunded_minor,
@@ -25,12 +25,6 @@ ORDERS = Listing(
     descending=True,
     filters={"customer_id": "customer_id = {}", "status": "status = {}"},
 )
-
-
-class Group(Protocol):
-    """Reads together what is asked for at the same time."""
-
-    async def rows(self, streams: Collection[str]) -> Sequence[Any]: ...
 
 
 JSON_COLUMNS = ("lines", "shipping", "ship_to", "bill_to", "payments", "shipments", "returns", "credit_notes")

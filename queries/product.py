@@ -1,19 +1,13 @@
 """Products as shoppers see them: one row each, with variants and prices in it."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from queries.rows import Money, Rows
+from queries.rows import Group, Money, Rows
 
-COLUMNS = (
-    "product_id, slug, name, description, category_id, status, attributes::text, variants::text, created_at, version, "
-    "media::text"
-)
-
-BY_ID = f"SELECT {COLUMNS} FROM product WHERE product_id = $1"
-BY_SLUG = f"SELECT {COLUMNS} FROM product WHERE slug = $1"
+_COLUMNS = "product_id, status, version, card"
+SEVERAL = f"SELECT {_COLUMNS}, product_id AS stream FROM product WHERE product_id = ANY ($1::text[])"
+BY_SLUG = f"SELECT {_COLUMNS} FROM product WHERE slug = $1"
 SLUG_NOW = """SELECT p.slug FROM product_link s JOIN product p ON p.product_id = s.product_id
     WHERE s.slug = $1 AND (p.status = 'active' OR $2)"""
 
@@ -54,46 +48,31 @@ class Product:
     media: list[Media]
 
 
-async def product(rows: Rows, id_or_slug: str) -> Product | None:
-    by_id = id_or_slug.startswith("prd_")  # a slug has no underscore
-    row = await rows.fetchrow(BY_ID if by_id else BY_SLUG, id_or_slug)
-    return None if row is None else from_row(row)
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A product as it is shown: `json` is a Product."""
+
+    product_id: str
+    status: str
+    version: int
+    json: str
+
+
+async def product(rows: Rows, group: Group, id_or_slug: str) -> Card | None:
+    """By id together with those that others ask for at the same time; `group` reads by `SEVERAL`."""
+    if is_id(id_or_slug):
+        found = await group.rows([id_or_slug])
+        row = found[0] if found else None
+    else:
+        row = await rows.fetchrow(BY_SLUG, id_or_slug)
+    return None if row is None else Card(row["product_id"], row["status"], row["version"], row["card"])
+
+
+def is_id(id_or_slug: str) -> bool:
+    return id_or_slug.startswith("prd_")  # a slug has no underscore
 
 
 async def slug_now(rows: Rows, former: str, *, everything: bool) -> str | None:
     """The slug of the product that had this one before; with `everything` also of one that is not on sale."""
     slug: str | None = await rows.fetchval(SLUG_NOW, former, everything)
     return slug
-
-
-def from_row(row: Any) -> Product:
-    return Product(*values_of(row))
-
-
-def values_of(row: Any) -> tuple[Any, ...]:
-    """The fields of a Product, in their order."""
-    return (
-        row["product_id"],
-        row["slug"],
-        row["name"],
-        row["description"],
-        row["category_id"],
-        row["status"],
-        json.loads(row["attributes"]),
-        [_variant(variant) for variant in json.loads(row["variants"])],
-        row["created_at"],
-        row["version"],
-        [Media(**each) for each in json.loads(row["media"])],
-    )
-
-
-def _variant(stored: dict[str, Any]) -> Variant:
-    """Rows that were folded before a variant had all of this say nothing of it."""
-    return Variant(
-        stored["sku"],
-        stored["options"],
-        [Money(**price) for price in stored["prices"]],
-        stored.get("tax_class", "standard"),
-        stored.get("weight_g"),
-        [Money(**price) for price in stored.get("compare_at", ())],
-    )

@@ -16,6 +16,12 @@ class Rows(Protocol):
     async def fetchval(self, query: str, *args: Any) -> Any: ...
 
 
+class Group(Protocol):
+    """Reads together what is asked for at the same time."""
+
+    async def rows(self, streams: Collection[str]) -> Sequence[Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in integer minor units (cents) of an ISO 4217 currency."""
@@ -34,6 +40,16 @@ class Window:
     limit: int
     key: Key | None = None
     backwards: bool = False
+
+
+class Ends(Protocol):
+    """The keys to go on from in both directions, where a list goes on."""
+
+    @property
+    def previous(self) -> Key | None: ...
+
+    @property
+    def next(self) -> Key | None: ...
 
 
 @dataclass(frozen=True, slots=True)

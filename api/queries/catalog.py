@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Path, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from api import warm
 from api.problems import Problem
@@ -18,7 +18,6 @@ from queries.product import Product
 router = query_router("/v1", "catalog")
 
 IdOrSlug = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,100}$", description="Its id or its slug.", examples=["mug"])]
-_JSON = TypeAdapter(Product)
 
 CATEGORY = {"category_id": "cat_01h455vb4pex5vsknk084sn02q", "slug": "kitchen", "name": "Kitchen", "parent_id": None}
 _ATTRIBUTE = {"name": "color", "kind": "enum", "values": ["red", "blue"], "declared_by": CATEGORY["category_id"]}
@@ -102,13 +101,13 @@ async def _entry(id_or_slug: str, read: Read) -> tuple[str, Answer]:
 
     async def fetched() -> tuple[int, bytes | None]:
         nonlocal product_id
-        found = await product.product(read.shop.pool, id_or_slug)
+        found = await product.product(read.shop.pool, read.shop.products, id_or_slug)
         if found is None:
             return reached, None
         product_id = found.product_id
-        return reached, f"{found.version} {found.status}\n".encode() + _JSON.dump_json(found)
+        return reached, f"{found.version} {found.status}\n{found.json}".encode()
 
-    if id_or_slug.startswith("prd_"):
+    if product.is_id(id_or_slug):
         answer = await read.shop.answers.get(_subject(id_or_slug), fetched, at_least=read.min_position)
     else:
         answer = await read.shop.answers.made(fetched)
@@ -116,7 +115,7 @@ async def _entry(id_or_slug: str, read: Read) -> tuple[str, Answer]:
 
 
 def _subject(product_id: str) -> Subject:
-    return Subject("product", product_id, ("product",), "product", product_id)
+    return Subject("product", product_id, ("product",), "product", product_id, is_quick=True)
 
 
 def _is_staff(visitor: Principal | None) -> bool:

@@ -18,8 +18,7 @@ from api.reading import Read, refuse_unknown
 from api.security import Visitor
 from api.straight import StraightRoute
 from infrastructure.answers import Subject
-from queries.facets import PRICE
-from queries.listing import ListedProduct, Wanted, from_row, products, statement
+from queries.listing import ListedProduct, Wanted, products, statement
 from queries.rows import Window
 
 PROJECTIONS = ("availability", "category", "listing", "listing_price", "product")
@@ -35,6 +34,8 @@ router = APIRouter(
 
 
 class ProductPage(Page[ListedProduct]):
+    """What the answer is; it is put together from JSON that the database has made."""
+
     facets: Annotated[
         dict[str, Any] | None,
         Field(
@@ -92,21 +93,18 @@ async def list_products(
 
     async def fetched() -> tuple[int, bytes | None]:
         found = await products(read.shop.pool, wanted, window)
-        info = page.shown(found.part, found.total, caller)
-        plan = await _plan(read, wanted, window) if asked.explain else None
-        shown = ProductPage.model_construct(
-            data=[from_row(row) for row in found.part.rows],
-            page=info,
-            facets=_priced(found.facets, wanted.currency) if wanted.facets else None,
-            explain=plan,
-        )
-        link = read.headers.get("link", "")
-        return reached, link.encode() + b"\n" + shown.model_dump_json().encode()
+        info = page.shown(found, found.total, caller)
+        body = f'{{"data":{found.products},"page":{info.model_dump_json()}'
+        if found.facets is not None:
+            body += f',"facets":{found.facets}'
+        if asked.explain:
+            body += f',"explain":{json.dumps(await _plan(read, wanted, window))}'
+        return reached, f"{read.headers.get('link', '')}\n{body}}}".encode()
 
     if status != "active" or asked.explain:
         position, entry = await fetched()
         return _answered(read, position, entry or b"")
-    subject = _subject(read)
+    subject = _subject(read, is_search=wanted.text is not None)
     found = await read.shop.answers.get(subject, fetched, at_least=read.min_position)
     answer = _answered(read, found.position, found.body or b"")
     if visitor is None:
@@ -123,21 +121,14 @@ def _answered(read: Read, position: int, entry: bytes) -> Response:
     return read.not_modified() if read.tagged(hashlib.blake2b(body, digest_size=12).hexdigest()) else read.answer(body)
 
 
-def _subject(read: Read) -> Subject:
+def _subject(read: Read, *, is_search: bool) -> Subject:
     """Of a list that is the same for everyone who may see no more than what is on sale."""
     asked = sorted(read.request.query_params.multi_items())
-    return Subject(
-        "products:list", hashlib.sha256(json.dumps(asked).encode()).hexdigest(), PROJECTIONS, "products", "changed"
-    )
+    identity = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    return Subject("products:list", identity, PROJECTIONS, "products", "changed", is_search, is_search)
 
 
 async def _plan(read: Read, wanted: Wanted, window: Window) -> dict[str, Any]:
     sql, values = statement(wanted, window)
     plan = await read.shop.pool.fetch(f"EXPLAIN {sql}", *values)
     return {"statement": sql, "plan": [row[0] for row in plan]}
-
-
-def _priced(facets: dict[str, Any], currency: str) -> dict[str, Any]:
-    if PRICE in facets:
-        facets[PRICE] = {**facets[PRICE], "currency": currency}
-    return facets

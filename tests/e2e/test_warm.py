@@ -169,7 +169,7 @@ async def test_a_cold_list_is_fetched_once_however_many_ask(
     asked: list[str] = []
     other_settings = settings.model_copy(update={"workers_in_process": False})
     async with open_client(other_settings) as other:
-        path = f"/v1/products?limit=7&sort=name&q={(await shop_client.product()).slug.split('-')[1]}"
+        path = f"/v1/products?limit=7&sort=name&filter[category]={(await shop_client.product()).category_id}"
         for client in (shop_client, other):
             client.position = shop_client.position
             await client.guest().get("/v1/products?limit=3")
@@ -191,6 +191,35 @@ async def test_a_cold_list_is_fetched_once_however_many_ask(
                 del client.shop.pool.fetch
         assert len({answer.content for answer in answers}) == 1
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize("what", ["search", "product", "list"])
+async def test_the_first_who_asks_for_what_is_quick_does_not_wait_for_redis(
+    shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """And nearly nobody makes the same search again, so none is put there for the first."""
+    product, ann, cache = await shop_client.product(), await shop_client.customer(), shop_client.shop.cache
+    path, expected = {
+        "search": (f"/v1/products?q={product.sku}", []),
+        "product": (f"/v1/products/{product.product_id}", ["put"]),
+        "list": (f"/v1/products?filter[category]={product.category_id}", ["look", "put"]),
+    }[what]
+    asked: list[str] = []
+
+    def note(name: str) -> None:
+        do = getattr(cache, name)
+
+        def noted(*arguments: Any, **more: Any) -> Any:
+            asked.append(name)
+            return do(*arguments, **more)
+
+        monkeypatch.setattr(cache, name, noted)
+
+    note("look")
+    note("put")
+    await ann.get(path)
+    await shop_client.shop.answers.close()  # what is put there is there by now
+    assert asked == expected
 
 
 async def test_a_redis_that_is_full_or_empty_again_changes_no_answer(shop_client: ShopClient) -> None:

@@ -59,9 +59,9 @@ async def test_no_list_scans_a_table(own_database_url: str) -> None:
             for status in ("active", None):  # as shoppers ask, and as staff do
                 wanted = Wanted(CURRENCY, status, **asked)  # type: ignore[arg-type]
                 first = await products(pool, wanted, Window(24))
-                if not first.part.rows:
+                if first.products == "[]":
                     empty.append(name)
-                for key in (None, first.part.next):
+                for key in (None, first.next):
                     sql, values = statement(wanted, Window(24, key))
                     plan = [row[0] for row in await connection.fetch(f"EXPLAIN {sql}", *values)]
                     scans += [(name, status, line) for line in plan if SCAN.search(line)]
@@ -75,7 +75,7 @@ async def test_no_list_scans_a_table(own_database_url: str) -> None:
     await connection.close()
     assert (scans, empty) == ([], [])
     assert {name: pages for name, pages in pages_read.items() if pages > 6_000} == {}
-    assert whole.total == PRODUCTS == sum(each["count"] for each in whole.facets["color"])
+    assert whole.total == PRODUCTS == sum(each["count"] for each in json.loads(whole.facets or "{}")["color"])
 
 
 async def test_small_and_large_categories_give_the_same_by_price(
@@ -97,14 +97,15 @@ async def test_small_and_large_categories_give_the_same_by_price(
                 for small in (0, 10_000):
                     monkeypatch.setattr(listing_sql, "SMALL", small)
                     first = await products(pool, wanted, Window(10))
-                    second = await products(pool, wanted, Window(10, first.part.next)) if first.part.next else first
-                    back = Window(10, second.part.previous, backwards=True)
-                    again = await products(pool, wanted, back) if second.part.previous else first
-                    assert again.part.rows == first.part.rows
-                    found.append((first.part, second.part))
+                    second = await products(pool, wanted, Window(10, first.next)) if first.next else first
+                    back = Window(10, second.previous, backwards=True)
+                    again = await products(pool, wanted, back) if second.previous else first
+                    assert again.products == first.products
+                    found.append((first, second))
                 assert found[0] == found[1]
+                shown = [each for page in found[0] for each in json.loads(page.products)]
                 if narrowing != {"tags": RED_OR_BLUE}:
-                    assert bool(found[0][0].rows) == (category != "nowhere")
-                prices = [row["min_minor"] for part in found[0] for row in part.rows]
+                    assert bool(shown) == (category != "nowhere")
+                prices = [each["variants"][0]["prices"][0]["amount"] for each in shown]
                 if found[0][0].next:
                     assert prices == sorted(prices, reverse=sort is dear_first)

@@ -1,0 +1,4 @@
+ALTER TABLE product DROP COLUMN card;
+ALTER TABLE IF EXISTS product__old DROP COLUMN card;
+ALTER TABLE IF EXISTS product__new DROP COLUMN card;
+DROP FUNCTION product_card;
