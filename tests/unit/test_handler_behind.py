@@ -138,7 +138,7 @@ async def test_a_command_that_loses_every_time_gives_up(
     task = await start(handler, take(1))
     for _ in range(handling.MAX_ATTEMPTS):
         await store.let_go(Conflict(STOCK.stream, 1, 2))
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusy, match=r"^others were first every time$"):
         await task
     assert len(store.asked) == handling.MAX_ATTEMPTS
 
