@@ -23,6 +23,8 @@ from tests import pgbouncer
 # It is not on PyPI, so a machine may lack it; `.ci/run` installs it, and the header of a run says so.
 collect_ignore = [] if pgbouncer.PROGRAM else ["e2e/test_pgbouncer.py"]
 OUTSIDE = {"TEST_DATABASE_URL", "TEST_REDIS_URL"} <= os.environ.keys()
+READY_TEMPLATE = os.environ.get("TEST_TEMPLATE", "")
+"""A migrated database that is there already: `make mutate` runs the tests a thousand times."""
 
 
 class World:
@@ -45,6 +47,8 @@ class World:
         return self._servers[kind]
 
     def template(self, servers: Servers) -> str:
+        if READY_TEMPLATE:
+            return READY_TEMPLATE
         if servers not in self._templates:
             name = f"daybook_test_{os.getpid()}_{secrets.token_hex(3)}"
             self._templates[servers] = self._stack.enter_context(_made(servers, name))
