@@ -56,7 +56,7 @@ soak: .venv/.installed ## crashes, pauses, races and failures over and over, ROU
 
 mutate: .venv/.installed ## break deciders, append and checkpoint code in every small way; MUTANTS='commands.stock*' for some
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-mutation.lock
-	@nice -n 10 $(BIN)/python -m tests.mutation $(MUTANTS)
+	@nice -n 10 $(BIN)/python -m tests.mutation
 
 migrate: .venv/.installed ## bring the database to this build's schema
 	@$(BIN)/daybook migrate

@@ -28,6 +28,8 @@ collect_ignore = [] if pgbouncer.PROGRAM else ["e2e/test_pgbouncer.py"]
 hypothesis_settings.register_profile("on any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("on any machine")
 OUTSIDE = {"TEST_DATABASE_URL", "TEST_REDIS_URL"} <= os.environ.keys()
+READY_TEMPLATE = os.environ.get("TEST_TEMPLATE", "")
+"""A migrated database that is there already: `make mutate` runs the tests a thousand times."""
 
 
 class World:
@@ -50,6 +52,8 @@ class World:
         return self._servers[kind]
 
     def template(self, servers: Servers) -> str:
+        if READY_TEMPLATE:
+            return READY_TEMPLATE
         if servers not in self._templates:
             name = f"daybook_test_{os.getpid()}_{secrets.token_hex(3)}"
             self._templates[servers] = self._stack.enter_context(_made(servers, name))

@@ -1,5 +1,6 @@
 """A lease is renewed by its holder, lost to whoever takes it over, and fences what is written under it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -85,6 +86,25 @@ async def test_a_checkpoint_moves_from_where_it_stands_and_says_how_fast(engine:
         await mine.advance(connection, held, 7, 12.5)
     moved = await engine.pool.fetch("SELECT position, facts_per_s FROM projections WHERE name = ANY ($1)", NAMES)
     assert [tuple(row) for row in moved] == [(7, 12.5)] * 2
+
+
+async def test_news_are_told_when_the_checkpoint_has_moved_for_good(engine: Engine, mine: Leases) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    def heard_of(*call: object) -> None:
+        heard.put_nowait(str(call[-1]))
+
+    async with engine.pool.acquire() as listening, engine.pool.acquire() as connection:
+        await listening.add_listener("daybook", heard_of)
+        with pytest.raises(ZeroDivisionError):
+            async with connection.transaction():
+                await mine.advance(connection, list(mine.held.values()), 4, news=["never"])
+                raise ZeroDivisionError
+        async with connection.transaction():
+            await mine.advance(connection, list(mine.held.values()), 5, news=["one", "two"])
+        async with asyncio.timeout(60):
+            assert [await heard.get(), await heard.get()] == ["one", "two"]
+        await listening.remove_listener("daybook", heard_of)
 
 
 async def test_one_overtaken_lease_of_a_group_stops_the_whole_group(engine: Engine, mine: Leases) -> None:

@@ -1,6 +1,6 @@
 """What must hold between the streams of a shop, read from its bare facts: goods and money are neither made nor lost."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import reduce
@@ -9,7 +9,7 @@ from commands.order import Order, orders
 from events import Event, stream_of
 from events.order import OrderEvent, OrderPaid, OrderPlaced, OrderReturned
 from events.paper import CreditNoteIssued, InvoiceIssued
-from events.payment import PaymentCaptured, PaymentRefunded
+from events.payment import PaymentCaptured, PaymentRefunded, PaymentRequested, RefundFailed, RefundRequested
 from events.stock import StockAdjusted, StockCommitted, StockEvent, StockReceived, StockReturned, StockWrittenOff
 from events.store import Bare
 from projections.money_entry import money_entry
@@ -23,7 +23,8 @@ AT = datetime(2026, 5, 1, tzinfo=UTC)
 def broken_laws(facts: Iterable[Event]) -> list[str]:
     """Each law that does not hold, with its figures; none, ever."""
     known = list(facts)
-    return [*_goods(known), *_parcels(known), *_papers(known), *_revenue(known), *_invoices(known)]
+    laws = _goods, _parcels, _returns, _papers, _revenue, _asked, _invoices
+    return [flaw for law in laws for flaw in law(known)]
 
 
 def _goods(facts: list[Event]) -> Iterator[str]:
@@ -63,6 +64,24 @@ def _parcels(facts: list[Event]) -> Iterator[str]:
             sent = ordered - order.unsent(article) if order.parcels else 0
             if (sent, order.returned.get(article, 0)) != (sold[each, article], returned[each, article]):
                 yield f"{each}: {article} was sent and returned otherwise than the stock says"
+
+
+def _returns(facts: list[Event]) -> Iterator[str]:
+    """The first n units of an article that came back were worth what n of them were sold for, to the cent below."""
+    placed = {fact.order_id: fact for fact in facts if isinstance(fact, OrderPlaced)}
+    back = Counter[tuple[str, str]]()
+    worth = Counter[tuple[str, str]]()
+    for fact in facts:
+        if isinstance(fact, OrderReturned):
+            order = placed[fact.order_id]
+            for each in fact.units:
+                article = fact.order_id, each.sku
+                back[article] += each.quantity
+                worth[article] += each.worth.amount
+                lines = [line for line in order.lines if line.sku == each.sku]
+                ordered, paid = sum(line.quantity for line in lines), sum(sold_for(line, order) for line in lines)
+                if worth[article] != paid * back[article] // ordered:
+                    yield f"{article}: {back[article]} of {ordered} sold for {paid} came back as {worth[article]}"
 
 
 def _papers(facts: list[Event]) -> Iterator[str]:
@@ -117,6 +136,29 @@ def _revenue(facts: list[Event]) -> Iterator[str]:
             yield f"{each}: {going_back} are on their way back, and {shown} are shown"
         if (order.status, order.payment) != (life.status, life.payment):
             yield f"{each} is {order.status} and {order.payment}, and shown as {life.status} and {life.payment}"
+
+
+def _asked(facts: list[Event]) -> Iterator[str]:
+    """Whoever pays is asked for what the order costs, less the money that is here and not on its way back."""
+    total, held = Counter[str](), Counter[str]()
+    going_back: dict[str, dict[str, int]] = defaultdict(dict)
+    for fact in facts:
+        match fact:
+            case OrderPlaced(order_id=order_id, total=cost):
+                total[order_id] = cost.amount
+            case PaymentRequested(order_id=order_id, amount=asked):
+                missing = total[order_id] - held[order_id] + sum(going_back[order_id].values())
+                if asked.amount != missing:
+                    yield f"{order_id}: {missing} is missing, and {asked.amount} was asked for"
+            case PaymentCaptured(order_id=order_id, amount=amount):
+                held[order_id] += amount.amount
+            case RefundRequested(order_id=order_id, refund_id=refund_id, amount=amount):
+                going_back[order_id][refund_id] = amount.amount
+            case PaymentRefunded(order_id=order_id, refund_id=refund_id, amount=amount):
+                held[order_id] -= amount.amount
+                going_back[order_id].pop(refund_id, None)
+            case RefundFailed(order_id=order_id, refund_id=refund_id):
+                going_back[order_id].pop(refund_id, None)
 
 
 def _invoices(facts: list[Event]) -> Iterator[str]:

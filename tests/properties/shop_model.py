@@ -19,7 +19,7 @@ from tests.properties.money_model import Purse, Refusal
 PLACES = ("main", "attic")
 """In the order in which orders take from them."""
 
-PRICES = {"cup": 250, "jug": 1_999}
+PRICES = {"cup": 255, "jug": 1_999}
 VAT = Fraction(19, 100)
 PARCEL, FREE_FROM = 490, 4_000
 COUPON_OFF, COUPON_MINIMUM, COUPON_LIMIT, COUPON_EACH = Fraction(10, 100), 500, 3, 2

@@ -28,6 +28,9 @@ WHERE, WHICH = st.sampled_from([0, 1]), st.integers(0, 9)
 QUARTERS = st.one_of(st.none(), st.integers(1, 4))
 """Of what an order costs; None: as much as there is."""
 
+GIVEN_BACK = {"nothing": 0, "a part": 1, "a part, slowly": 1, "two parts, one in vain": 2}
+"""While an order is paid in parts: so often a quarter of what it costs."""
+
 
 class ShopTill(ShopDriver):
     """`bank` has its own book, and what it says may come late, again, and in any order.
@@ -111,26 +114,28 @@ class ShopTill(ShopDriver):
             self.tell(self.bank.do(asks[0], well=True), where)
 
     @precondition(lambda self: self.model.some_order("PENDING"))
-    @rule(quarters=st.integers(1, 3), back=st.sampled_from(["nothing", "a part", "a part, slowly"]), where=WHERE)
+    @rule(quarters=st.integers(1, 3), back=st.sampled_from(list(GIVEN_BACK)), where=WHERE)
     def pay_in_parts(self, quarters: int, back: str, where: int) -> None:
         """The newest order that waits for money: it is set aside, and taken in two parts. In between some of it goes
-        back, and is paid once more; `slowly`: before it has gone."""
+        back, and is paid once more; `slowly`: before it has gone; `in vain`: and then it stays, and is too much."""
         which = list(reversed(self.model.orders)).index(self.model.some_order("PENDING"))
         self.pay(which, False, where)
         self.bank_catches_up(which, where)
         self.capture(which, quarters, where)
         self.bank_catches_up(which, 1 - where)
-        if back != "nothing":
+        for _ in range(GIVEN_BACK[back]):
             self.give_back(which, 1, where)
         if back == "a part":
             self.bank_catches_up(which, where)
         self.capture(which, None, where)
-        if back == "a part, slowly":
+        if back in ("a part, slowly", "two parts, one in vain"):
             self.bank_works(which, len(self.asks(self.order(which))) - 1, True, False, where)
         else:
             self.bank_catches_up(which, 1 - where)
-        if back != "nothing":
+        if GIVEN_BACK[back]:
             self.pay(which, True, where)
+            if back == "two parts, one in vain":
+                self.bank_works(which, 0, False, False, where)
             self.bank_catches_up(which, 1 - where)
 
     def tell(self, news: News, where: int) -> None:

@@ -112,9 +112,17 @@ class ShopMachine(ShopTill):
 
     @rule(who=WHO, article=ARTICLE, where=WHERE)
     def order_with_coupon(self, who: str, article: str, where: int) -> None:
+        """Two, at an odd number of cents. If there are enough, both come back, one after the other."""
+        before = len(self.model.orders)
         self.add_to_cart(who, article, 2, where)
         self.put_coupon(who, where)
         self.place(who, 1 - where)
+        if len(self.model.orders) > before:
+            self.pay(0, True, where)
+            self.bank_catches_up(0, where)
+            self.go_on(0, "ship", where)
+            for _ in range(2):
+                self.take_back(0, article, 1, PLACES[0], (True, False), where)
 
     @rule(tax=st.sampled_from(["none", "in", "on"]), where=WHERE)
     def tax(self, tax: str, where: int) -> None:

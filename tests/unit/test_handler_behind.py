@@ -123,6 +123,12 @@ async def test_the_caller_may_insist_on_a_version(store: HeldStore, handler: Han
         await handler(ChangePrice(SMALL, eur(900)), expected={mug: 4})
 
 
+async def test_where_a_version_is_insisted_on_nothing_may_pass(store: HeldStore, handler: Handler) -> None:
+    for command in (ChangePrice(SMALL, eur(800)), take(1)):  # be it written to or not
+        await handler(command, expected={STOCK: 1})
+        assert store.asked[-1].escrows[STOCK.stream].bounds is None
+
+
 async def test_a_version_that_the_cache_is_behind_of_is_no_mismatch(store: HeldStore, handler: Handler) -> None:
     mug = products(MUG)
     await handler(ChangePrice(SMALL, eur(800)))
@@ -138,7 +144,7 @@ async def test_a_command_that_loses_every_time_gives_up(
     task = await start(handler, take(1))
     for _ in range(handling.MAX_ATTEMPTS):
         await store.let_go(Conflict(STOCK.stream, 1, 2))
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusy, match=r"^others were first every time$"):
         await task
     assert len(store.asked) == handling.MAX_ATTEMPTS
 

@@ -1,16 +1,17 @@
 """Streams that several processes want at once: who loses reads what is new, once for all, and decides again."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from commands.decider import Ref
-from commands.handler import Handler
+from commands.handler import Handler, Once
 from commands.states import NOTHING, Known, Replayed
 from commands.stock import AdjustStock, ReceiveStock, stocks
 from events.stock import StockReceived
+from events.store import Recorded, StreamArchived
 from events.values import DEFAULT_LOCATION
 from tests.unit.held_store import HeldStore
 from tests.unit.pasts import SMALL, stocked
@@ -75,3 +76,19 @@ async def test_one_who_reads_for_others_may_go(store: HeldStore) -> None:
     assert len((await staying).events) == 1
     assert leaving.cancelled()
     assert [stream for stream, _ in states.reads].count(STOCK.stream) <= 1
+
+
+async def test_what_is_archived_is_said_unless_it_was_answered_before(
+    store: HeldStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = Once("key", b"request", lambda done: b"answer")
+    await Handler(store)(ReceiveStock(SMALL, 1), once=once)
+
+    async def archived(streams: Collection[str]) -> Sequence[Recorded]:
+        raise StreamArchived(STOCK.stream, ())
+
+    monkeypatch.setattr(store, "read", archived)
+    handler = Handler(store)
+    assert (await handler(ReceiveStock(SMALL, 1), once=once)).replayed == b"answer"
+    with pytest.raises(StreamArchived):
+        await handler(ReceiveStock(SMALL, 1))
