@@ -28,31 +28,25 @@ class Reading:
     """Of each stream written to that has a balance: within which the decision holds at a later version too."""
 
     def __call__(self, ref: Ref[S]) -> S:
-        stream = ref.stream
-        if stream not in self.states:
-            if stream not in self.streams:
-                self._take_as_new([ref])
-            self._take(ref)
-        return self.states[stream]  # type: ignore[no-any-return]
+        if ref.stream not in self.states and not self._takes(ref):
+            raise Unread([ref])
+        return self.states[ref.stream]  # type: ignore[no-any-return]
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
-        self._take_as_new([ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams])
-        for ref in refs:
-            if ref.stream not in self.states:
-                self._take(ref)
+        if unread := [ref for ref in refs if ref.stream not in self.states and not self._takes(ref)]:
+            raise Unread(unread)
         return [self.states[ref.stream] for ref in refs]
 
-    def _take_as_new(self, unread: Sequence[Ref[Any]]) -> None:
-        if to_read := [ref for ref in unread if not (self.assuming and ref.assumed_new)]:
-            raise Unread(to_read)
-        for ref in unread:
-            self.streams.put(ref.stream, Entry(0, ref.fold.initial))
-
-    def _take(self, ref: Ref[Any]) -> None:
+    def _takes(self, ref: Ref[Any]) -> bool:
         stream = ref.stream
-        self.seen[stream] = entry = self.streams.use(stream)
-        self.refs[stream] = ref
-        self.states[stream] = entry.state
+        entry = self.streams.use(stream)
+        if entry is None:
+            if not (self.assuming and ref.assumed_new):
+                return False
+            entry = Entry(0, ref.fold.initial)
+            self.streams.put(stream, entry)
+        self.seen[stream], self.refs[stream], self.states[stream] = entry, ref, entry.state
+        return True
 
     def evolve(self, events: Sequence[Event]) -> None:
         """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
@@ -63,6 +57,13 @@ class Reading:
                 self.bounds[stream] = None if stream in self.bounds else fold.balance.bounds(state, event)
             self.written.append(stream)
             self.states[stream] = fold.evolve(state, event)
+
+    def versions(self) -> dict[str, int]:
+        """What each stream read or written to is led to by the facts decided."""
+        versions = {stream: entry.version for stream, entry in self.seen.items()}
+        for stream in self.written:
+            versions[stream] += 1
+        return versions
 
     def escrows(self) -> dict[str, Escrow]:
         escrows = {}
