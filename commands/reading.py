@@ -44,7 +44,6 @@ class Reading:
             if not (self.assuming and ref.assumed_new):
                 return False
             entry = Entry(0, ref.fold.initial)
-            self.streams.put(stream, entry)
         self.seen[stream], self.refs[stream], self.states[stream] = entry, ref, entry.state
         return True
 
