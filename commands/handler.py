@@ -135,7 +135,7 @@ class Handler:
             if attempt > TOGETHER_ATTEMPTS:
                 await _pause(attempt)
             reading, answer = await self._answer(question, assuming=False)
-            if await self._streams.are_final(reading.seen):
+            if await self._streams.are_final(reading.entries()):
                 if isinstance(answer, Rejected):
                     raise answer
                 return answer
@@ -179,23 +179,23 @@ class Handler:
             except StreamArchived as archived:
                 return await self._refuse(archived, once)
             if isinstance(events, Rejected) or (not events and once is None):
-                if not await self._streams.are_final(reading.seen):
+                if not await self._streams.are_final(reading.entries()):
                     continue
                 if isinstance(events, Rejected):
                     return await self._refuse(events, once)
                 return Done((), reading.versions(), await self._store.head())
             key = None if once is None else once.stored_as(Done(events, reading.versions(), 0))
-            append, settled, versions = self._sending.send(reading, events, metadata, occurred_at, key)
+            append, settled = self._sending.send(reading, events, metadata, occurred_at, key)
             await settled  # not the append itself, which goes on if the caller goes
             try:
                 appended = append.result()
             except Conflict:
                 if attempt > 1:  # at first, what it stumbled over is enough
-                    await self._streams.forget_moved(reading.seen)
+                    await self._streams.forget_moved(reading.entries())
                 continue
             if appended.replayed is not None:
                 return _replayed(appended.replayed, appended.position, once)
-            return Done(events, versions, appended.position)
+            return Done(events, reading.versions(), appended.position)
         raise StoreBusy("others were first every time")
 
     async def _answer(self, question: Callable[[Reading], S], *, assuming: bool) -> tuple[Reading, S | Rejected]:
@@ -221,10 +221,8 @@ def _decision(commands: Sequence[Command], expected: Mapping[Ref[Any], int]) -> 
     def decide(reading: Reading) -> Sequence[Event]:
         events: list[Event] = []
         for ref, version in expected.items():
-            reading(ref)
-            if (current := reading.seen[ref.stream].version) != version:
+            if (current := reading.insist(ref)) != version:
                 raise VersionMismatch(version, current)
-            reading.bounds[ref.stream] = None
         for command in commands:
             facts = DECIDERS[type(command)](command, reading)
             reading.evolve(facts)

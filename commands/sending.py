@@ -1,7 +1,7 @@
 """Appends on their way: the next decision builds on their facts, and what became of each of them is taken in."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +16,10 @@ from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey,
 
 
 class Sent(NamedTuple):
-    """`settled` is done when the end of the `append` has been taken in; `versions` are those that it leads to."""
+    """`settled` is done when the end of the `append` has been taken in."""
 
     append: "asyncio.Future[Appended]"
     settled: "asyncio.Future[None]"
-    versions: Mapping[str, int]
 
 
 @dataclass(eq=False, slots=True)
@@ -63,55 +62,52 @@ class Sending:
         """Nothing may be awaited between the decision and this: the order of decisions is the order of appends."""
         expected: dict[str, int] = {}
         after: dict[str, Ticket] = {}
-        for stream, entry in reading.seen.items():
-            expected[stream] = entry.version
-            if entry.ticket is not None:
-                after[stream] = entry.ticket
-        escrows = reading.escrows() if reading.bounds else {}
+        for stream, seen in reading.seen.items():
+            expected[stream] = seen.entry.version
+            if seen.entry.ticket is not None:
+                after[stream] = seen.entry.ticket
+        escrows = reading.escrows()
         append = Append(
             events, expected, metadata, occurred_at, key, after=after, streams=reading.written, escrows=escrows
         )
-        versions = reading.versions()
         task = asyncio.ensure_future(self._store.append(append))
         settled: asyncio.Future[None] = task.get_loop().create_future()
-        task.add_done_callback(lambda task: self._settle(task, reading, versions, settled))
+        task.add_done_callback(lambda task: self._settle(task, reading, settled))
         for stream in escrows:
             self._streams.sent(stream, task)
-        for stream in set(reading.written):
-            reading.seen[stream].moved_by = task
-            self._streams.put(stream, Entry(versions[stream], reading.states[stream], task, append.ticket))
+        for stream, seen in reading.seen.items():
+            if seen.is_written:
+                seen.entry.moved_by = task
+                self._streams.put(stream, Entry(seen.version, seen.state, task, append.ticket))
         self._streams.trim()
-        return Sent(task, settled, versions)
+        return Sent(task, settled)
 
-    def _settle(
-        self,
-        task: "asyncio.Future[Appended]",
-        reading: Reading,
-        versions: Mapping[str, int],
-        settled: "asyncio.Future[None]",
-    ) -> None:
+    def _settle(self, task: "asyncio.Future[Appended]", reading: Reading, settled: "asyncio.Future[None]") -> None:
         """Runs before those who wait for the append go on: nobody may build on facts that were not written."""
         if not settled.done():  # else its caller has gone
             settled.set_result(None)
         streams = self._streams
-        for stream in reading.bounds:
-            streams.ended(stream, task)
+        for stream, seen in reading.seen.items():
+            if seen.ref.fold.balance is not None:
+                streams.ended(stream, task)
         if not wrote(task):
             streams.forget(*reading.written)
             if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
                 streams.lost(conflict.stream)
             return
         position, _, _, passed = task.result()
-        for stream in set(reading.written):
-            version, before = versions[stream], reading.seen[stream].version
+        for stream, seen in reading.seen.items():
+            if not seen.is_written:
+                continue
             if (entry := streams.get(stream)) is not None and entry.pending is task:
                 entry.pending = entry.ticket = None
+            before = seen.entry.version
             if stream in passed:  # what is known of it leaves others' facts out
-                streams.passed(stream, passed[stream], passed[stream] + version - before)
+                streams.passed(stream, passed[stream], passed[stream] + seen.version - before)
                 continue
-            known = Known(version, reading.states[stream])
+            known = Known(seen.version, seen.state)
             streams.committed(stream, known)
             for watched in self._watched.get(stream, ()):
                 watched.known, watched.position = known, position
                 watched.moved.set()
-            self._states.moved(reading.refs[stream], before, known)
+            self._states.moved(seen.ref, before, known)
