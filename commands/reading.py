@@ -65,13 +65,12 @@ class Reading:
     def evolve(self, events: Sequence[Event]) -> None:
         """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
         for event in events:
-            stream = stream_of(event)
-            seen = self.seen[stream]
+            seen = self.seen[stream_of(event)]
             fold = seen.ref.fold
             if fold.balance is not None:
                 is_bound = seen.is_exact or seen.is_written
                 seen.bounds = None if is_bound else fold.balance.bounds(seen.state, event)
-            self.written.append(stream)
+            self.written.append(seen.ref.stream)
             seen.version += 1
             seen.state = fold.evolve(seen.state, event)
 
