@@ -57,15 +57,15 @@ async def measure(ground: Ground) -> list[Figure]:
     limits: list[float] = []
     for _ in range(ground.runs):
         async with ground.database() as url:
-            await _stocked(url)
+            await stocked(url)
             ours.append(await _load_of_one(url, ground.seconds, Committer(partial(connect, url))))
         async with ground.database() as url:
-            await _stocked(url)
+            await stocked(url)
             scribe = Scribe(url)
             await _load_of_one(url, ground.seconds, scribe)
             limits.append(await stored_per_s(url, scribe))
         async with ground.database() as url:
-            await _stocked(url)
+            await stocked(url)
             of_four.append(await asyncio.to_thread(_load_of_processes, url, ground.seconds))
         async with ground.database(migrated=False) as url:
             theirs.append(await _their_load(url, ground.seconds))
@@ -79,7 +79,7 @@ async def measure(ground: Ground) -> list[Figure]:
     ]
 
 
-async def _stocked(url: str) -> None:
+async def stocked(url: str) -> None:
     async with open_pool(url, 1) as pool, Committer(partial(connect, url)) as committer:
         await PostgresEventStore(pool, committer, Positions()).append(Append([StockReceived(SKU, UNITS)]))
 
