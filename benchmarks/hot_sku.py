@@ -10,12 +10,14 @@ import sys
 import time
 from contextlib import ExitStack
 from functools import partial
+from statistics import median
 
 import uvloop
 
 from benchmarks.children import child
 from benchmarks.figures import Aim, Figure
 from benchmarks.ground import Ground
+from benchmarks.hot_sku_limit import LIMIT, Scribe, stored_per_s
 from benchmarks.load import WARM_UP_S, Load, latencies_under_load, summed_up, typical, under_load
 from commands.checkout import RecordSale
 from commands.handler import Handler
@@ -52,36 +54,47 @@ async def measure(ground: Ground) -> list[Figure]:
     ours: list[Load] = []
     of_four: list[Load] = []
     theirs: list[Load] = []
+    limits: list[float] = []
     for _ in range(ground.runs):
         async with ground.database() as url:
-            await _stocked(url)
-            begin = time.perf_counter() + WARM_UP_S
-            ours.append(summed_up(await _latencies_s(url, BUYERS, begin, ground.seconds), ground.seconds))
+            await stocked(url)
+            ours.append(await _load_of_one(url, ground.seconds, Committer(partial(connect, url))))
         async with ground.database() as url:
-            await _stocked(url)
+            await stocked(url)
+            scribe = Scribe(url)
+            await _load_of_one(url, ground.seconds, scribe)
+            limits.append(await stored_per_s(url, scribe))
+        async with ground.database() as url:
+            await stocked(url)
             of_four.append(await asyncio.to_thread(_load_of_processes, url, ground.seconds))
         async with ground.database(migrated=False) as url:
             theirs.append(await _their_load(url, ground.seconds))
     our, four, their = typical(ours), typical(of_four), typical(theirs)
     return [
         Figure("hot_sku_256", "reservations/s", our.per_s, PEER, their.per_s, Aim("ratio", ">=", RATIO_AIM)),
+        Figure("hot_sku_256_limit", "reservations/s", our.per_s, LIMIT, median(limits)),
         Figure("hot_sku_256_p99", "ms", our.p99_ms, PEER, their.p99_ms),
         Figure("hot_sku_4", "reservations/s", four.per_s, PEER, their.per_s, Aim("ratio", ">=", RATIO_AIM_OF_4)),
         Figure("hot_sku_4_p99", "ms", four.p99_ms, PEER, their.p99_ms, Aim("value", "<=", P99_AIM_OF_4_MS)),
     ]
 
 
-async def _stocked(url: str) -> None:
+async def stocked(url: str) -> None:
     async with open_pool(url, 1) as pool, Committer(partial(connect, url)) as committer:
         await PostgresEventStore(pool, committer, Positions()).append(Append([StockReceived(SKU, UNITS)]))
 
 
-async def _latencies_s(url: str, buyers: int, begin: float, seconds: float) -> list[float]:
+async def _load_of_one(url: str, seconds: float, committer: Committer) -> Load:
+    begin = time.perf_counter() + WARM_UP_S
+    return summed_up(await _latencies_s(url, committer, BUYERS, begin, seconds), seconds)
+
+
+async def _latencies_s(url: str, committer: Committer, buyers: int, begin: float, seconds: float) -> list[float]:
     """Of one process's buyers, each of whom orders again as soon as the last order is answered."""
     price = Money(1_999, "EUR")
     line = Line(SKU, ProductId(new_id("prd")), "The one that all want", CategoryId(new_id("cat")), 1, price, price)
     customer = UserId(new_id("usr"))
-    async with open_pool(url, OUR_POOL_SIZE) as pool, Committer(partial(connect, url)) as committer:
+    async with open_pool(url, OUR_POOL_SIZE) as pool, committer:
         states = Snapshots(pool)
         handler = Handler(PostgresEventStore(pool, committer, Positions()), states)
 
@@ -124,7 +137,8 @@ async def _their_load(url: str, seconds: float) -> Load:
 
 if __name__ == "__main__":
     _url, _begin, _seconds = sys.argv[1:]
-    _each_s = uvloop.run(_latencies_s(_url, BUYERS // PROCESSES, float(_begin), float(_seconds)))
+    _committer = Committer(partial(connect, _url))
+    _each_s = uvloop.run(_latencies_s(_url, _committer, BUYERS // PROCESSES, float(_begin), float(_seconds)))
     # Buffered, also under PYTHONUNBUFFERED: more than a pipe holds, and the processes are read one after the other.
     with open(sys.stdout.fileno(), "w", closefd=False) as _out:
         json.dump(_each_s, _out)

@@ -8,8 +8,8 @@ and current. The cache is a baseline only: the check of versions and balances by
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,23 +18,15 @@ from commands import DECIDERS, Command
 from commands.decider import Read, Ref
 from commands.reading import Reading
 from commands.rejections import Rejected, VersionMismatch
+from commands.sending import Sending, Watched
 from commands.states import Known, Replayed, States
-from commands.streams import Entry, Streams, Unread, wrote
+from commands.streams import Streams, Unread
 from events import Event
 from events.quick import quick
-from events.store import (
-    Append,
-    Appended,
-    Conflict,
-    EventStore,
-    IdempotencyKey,
-    Metadata,
-    StoreBusy,
-    StreamArchived,
-    Ticket,
-)
+from events.store import Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
 S = TypeVar("S")
+Decision = Callable[[Reading], Sequence[Event]]
 
 MAX_ATTEMPTS = 40
 TOGETHER_ATTEMPTS = 8
@@ -66,6 +58,9 @@ class Once:
     request_hash: bytes
     answer: Callable[[Done], bytes] = lambda done: b""
 
+    def stored_as(self, done: Done) -> IdempotencyKey:
+        return IdempotencyKey(self.key, self.request_hash, self.answer(done))
+
 
 class KeyReused(Rejected):
     """The idempotency key was used for another request."""
@@ -85,15 +80,6 @@ class KeyInFlight(Rejected):
         super().__init__("A request with this Idempotency-Key is under way. Ask again in a moment.")
 
 
-@dataclass(eq=False, slots=True)
-class Watched:
-    """A stream that someone watches: what this process has last led it to, and the position of that."""
-
-    moved: asyncio.Event
-    known: Known | None = None
-    position: int = 0
-
-
 class Handler:
     """Takes commands of every kind. One per process; all methods belong to its event loop.
 
@@ -103,32 +89,27 @@ class Handler:
         self._store = store
         self._states = states or Replayed(store)
         self._streams = Streams(store, self._states, cached_streams)
+        self._sending = Sending(store, self._states, self._streams)
         self._keys_in_flight: set[str] = set()
-        self._watched: dict[str, set[Watched]] = {}
 
-    async def __call__(
+    def __call__(
         self,
         *commands: Command,
         metadata: Metadata | None = None,
         occurred_at: datetime | None = None,
         once: Once | None = None,
         expected: Mapping[Ref[Any], int] | None = None,
-    ) -> Done:
+    ) -> Coroutine[Any, Any, Done]:
         """Decide these commands one after the other and store all that follows in one transaction, or nothing.
 
         `expected` are versions that the caller insists on. Raises Rejected with the reason why not, StreamArchived,
         StoreBusy, AppendRefused, or Unacknowledged if the store could not say whether it was done.
         """
         metadata = metadata or Metadata(command=type(commands[0]).__name__)
+        decision = _decision(commands, expected or {})
         if once is None:
-            return await self._handle(commands, metadata, occurred_at, None, expected or {})
-        if once.key in self._keys_in_flight:
-            raise KeyInFlight
-        self._keys_in_flight.add(once.key)
-        try:
-            return await self._handle(commands, metadata, occurred_at, once, expected or {})
-        finally:
-            self._keys_in_flight.discard(once.key)
+            return self._handle(decision, metadata, occurred_at, None)
+        return self._handle_once(decision, metadata, occurred_at, once)
 
     async def read(self, ref: Ref[S], *, at_least: int = 0) -> S:
         """The present, committed state of a stream; with `at_least`, one of any version from that on will do.
@@ -154,7 +135,7 @@ class Handler:
             if attempt > TOGETHER_ATTEMPTS:
                 await _pause(attempt)
             reading, answer = await self._answer(question, assuming=False)
-            if await self._streams.are_final(reading.seen):
+            if await self._streams.are_final(reading.entries()):
                 if isinstance(answer, Rejected):
                     raise answer
                 return answer
@@ -164,18 +145,9 @@ class Handler:
         """The committed version of each stream; 0 for one that does not exist."""
         return await self._store.versions([ref.stream for ref in refs])
 
-    @contextmanager
-    def watching(self, ref: Ref[Any]) -> Iterator[Watched]:
+    def watching(self, ref: Ref[Any]) -> AbstractContextManager[Watched]:
         """Told whenever a command of this process has written to the stream."""
-        watched = Watched(asyncio.Event())
-        watchers = self._watched.setdefault(ref.stream, set())
-        watchers.add(watched)
-        try:
-            yield watched
-        finally:
-            watchers.discard(watched)
-            if not watchers and self._watched.get(ref.stream) is watchers:
-                del self._watched[ref.stream]
+        return self._sending.watching(ref)
 
     async def warm(self, refs: Collection[Ref[Any]]) -> None:
         """Read ahead what commands are about to need, in few round trips and in pages of bounded size."""
@@ -185,58 +157,46 @@ class Handler:
         """No command is going to need these soon: they need not be kept in memory."""
         self._streams.forget(*(ref.stream for ref in refs))
 
+    async def _handle_once(
+        self, decision: Decision, metadata: Metadata, occurred_at: datetime | None, once: Once
+    ) -> Done:
+        if once.key in self._keys_in_flight:
+            raise KeyInFlight
+        self._keys_in_flight.add(once.key)
+        try:
+            return await self._handle(decision, metadata, occurred_at, once)
+        finally:
+            self._keys_in_flight.discard(once.key)
+
     async def _handle(
-        self,
-        commands: Sequence[Command],
-        metadata: Metadata,
-        occurred_at: datetime | None,
-        once: Once | None,
-        expected: Mapping[Ref[Any], int],
+        self, decision: Decision, metadata: Metadata, occurred_at: datetime | None, once: Once | None
     ) -> Done:
         for attempt in range(MAX_ATTEMPTS):
             if attempt > TOGETHER_ATTEMPTS:
                 await _pause(attempt)
             try:
-                reading, decision = await self._decide(commands, expected, assuming=attempt == 0)
+                reading, events = await self._answer(decision, assuming=attempt == 0)
             except StreamArchived as archived:
                 return await self._refuse(archived, once)
-            if isinstance(decision, Rejected) or (not decision and once is None):
-                if not await self._streams.are_final(reading.seen):
+            if isinstance(events, Rejected) or (not events and once is None):
+                if not await self._streams.are_final(reading.entries()):
                     continue
-                if isinstance(decision, Rejected):
-                    return await self._refuse(decision, once)
-                versions = {stream: entry.version for stream, entry in reading.seen.items()}
-                return Done((), versions, await self._store.head())
-            task, settled, versions = self._enqueue(reading, decision, metadata, occurred_at, once)
+                if isinstance(events, Rejected):
+                    return await self._refuse(events, once)
+                return Done((), reading.versions(), await self._store.head())
+            key = None if once is None else once.stored_as(Done(events, reading.versions(), 0))
+            append, settled = self._sending.send(reading, events, metadata, occurred_at, key)
             await settled  # not the append itself, which goes on if the caller goes
             try:
-                appended = task.result()
+                appended = append.result()
             except Conflict:
                 if attempt > 1:  # at first, what it stumbled over is enough
-                    await self._streams.forget_moved(reading.seen)
+                    await self._streams.forget_moved(reading.entries())
                 continue
             if appended.replayed is not None:
                 return _replayed(appended.replayed, appended.position, once)
-            return Done(decision, versions, appended.position)
+            return Done(events, reading.versions(), appended.position)
         raise StoreBusy("others were first every time")
-
-    async def _decide(
-        self, commands: Sequence[Command], expected: Mapping[Ref[Any], int], *, assuming: bool
-    ) -> tuple[Reading, Sequence[Event] | Rejected]:
-        def decision(reading: Reading) -> Sequence[Event]:
-            events: list[Event] = []
-            for ref, version in expected.items():
-                reading(ref)
-                if (current := reading.seen[ref.stream].version) != version:
-                    raise VersionMismatch(version, current)
-                reading.bounds[ref.stream] = None
-            for command in commands:
-                facts = DECIDERS[type(command)](command, reading)
-                reading.evolve(facts)
-                events += facts
-            return events
-
-        return await self._answer(decision, assuming=assuming)
 
     async def _answer(self, question: Callable[[Reading], S], *, assuming: bool) -> tuple[Reading, S | Rejected]:
         """Ask until everything it looks up is in memory. Nothing is awaited after the last read."""
@@ -249,81 +209,27 @@ class Handler:
             except Rejected as refusal:
                 return reading, refusal
 
-    def _enqueue(
-        self,
-        reading: Reading,
-        events: Sequence[Event],
-        metadata: Metadata,
-        occurred_at: datetime | None,
-        once: Once | None,
-    ) -> "tuple[asyncio.Future[Appended], asyncio.Future[None], dict[str, int]]":
-        """Hand the append over and let the next decision build on it. Must not await: the order of decisions is the
-        order of appends. The second future tells when its end has been taken in; the versions are those it leads to."""
-        expected: dict[str, int] = {}
-        after: dict[str, Ticket] = {}
-        for stream, entry in reading.seen.items():
-            expected[stream] = entry.version
-            if entry.ticket is not None:
-                after[stream] = entry.ticket
-        versions = dict(expected)
-        for stream in reading.written:
-            versions[stream] += 1
-        key = None
-        if once is not None:
-            key = IdempotencyKey(once.key, once.request_hash, once.answer(Done(events, versions, 0)))
-        escrows = reading.escrows() if reading.bounds else {}
-        append = Append(
-            events, expected, metadata, occurred_at, key, after=after, streams=reading.written, escrows=escrows
-        )
-        task = asyncio.ensure_future(self._store.append(append))
-        led_to = {stream: Known(versions[stream], reading.states[stream]) for stream in reading.written}
-        settled: asyncio.Future[None] = task.get_loop().create_future()
-        task.add_done_callback(lambda task: self._settle(task, reading, led_to, settled))
-        for stream in escrows:
-            self._streams.sent(stream, task)
-        for stream, known in led_to.items():
-            reading.seen[stream].moved_by = task
-            self._streams.put(stream, Entry(*known, task, append.ticket))
-        self._streams.trim()
-        return task, settled, versions
-
-    def _settle(
-        self,
-        task: "asyncio.Future[Appended]",
-        reading: Reading,
-        led_to: Mapping[str, Known],
-        settled: "asyncio.Future[None]",
-    ) -> None:
-        """Runs before those who wait for the append go on: nobody may build on facts that were not written."""
-        if not settled.done():  # else its caller has gone
-            settled.set_result(None)
-        for stream in reading.bounds:
-            self._streams.ended(stream, task)
-        if not wrote(task):
-            self._streams.forget(*led_to)
-            if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
-                self._streams.lost(conflict.stream)
-            return
-        position, passed = task.result().position, task.result().passed
-        for stream, known in led_to.items():
-            if (entry := self._streams.get(stream)) is not None and entry.pending is task:
-                entry.pending = entry.ticket = None
-            if stream in passed:  # what is known of it leaves others' facts out
-                before = passed[stream]
-                self._streams.passed(stream, before, before + known.version - reading.seen[stream].version)
-                continue
-            self._streams.committed(stream, known)
-            for watched in self._watched.get(stream, ()):
-                watched.known, watched.position = known, position
-                watched.moved.set()
-            self._states.moved(reading.refs[stream], reading.seen[stream].version, known)
-
     async def _refuse(self, refusal: Rejected | StreamArchived, once: Once | None) -> Done:
         """A repetition may be refused by what its first run has changed (the cart is empty by now): the key knows."""
         if once is not None and (known := await self._store.recall(once.key)) is not None:
             key, appended = known
             return _replayed(key, appended.position, once)
         raise refusal
+
+
+def _decision(commands: Sequence[Command], expected: Mapping[Ref[Any], int]) -> Decision:
+    def decide(reading: Reading) -> Sequence[Event]:
+        events: list[Event] = []
+        for ref, version in expected.items():
+            if (current := reading.insist(ref)) != version:
+                raise VersionMismatch(version, current)
+        for command in commands:
+            facts = DECIDERS[type(command)](command, reading)
+            reading.evolve(facts)
+            events += facts
+        return events
+
+    return decide
 
 
 async def _pause(attempt: int) -> None:

@@ -1,6 +1,6 @@
 """What one decision has looked at, and where its facts lead."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -13,62 +13,85 @@ S = TypeVar("S")
 
 
 @dataclass(slots=True)
+class Seen:
+    """A stream as the decision found it, and the version and state that the decision's own facts have led it to.
+
+    One record for all of it: hundreds of decisions may be under way at once, and what they hold has to stay small."""
+
+    ref: Ref[Any]
+    entry: Entry
+    version: int
+    state: Any
+    is_exact: bool = False
+    """The caller insists on the version."""
+    bounds: tuple[int, int] | None = None
+    """Of a stream written to that has a balance: within which the decision holds at a later version too."""
+
+    @property
+    def is_written(self) -> bool:
+        return self.version != self.entry.version
+
+
+@dataclass(slots=True)
 class Reading:
-    """What one decision has looked at, and the states that its own facts have led to so far."""
+    """What one decision has looked at, by the names of the streams."""
 
     streams: Streams
     assuming: bool = False
     """Whether streams that are assumed to be new may be taken as such; what is wrong about that comes out later."""
-    seen: dict[str, Entry] = field(default_factory=dict)
-    refs: dict[str, Ref[Any]] = field(default_factory=dict)
-    states: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     """The stream of each fact decided."""
-    bounds: dict[str, tuple[int, int] | None] = field(default_factory=dict)
-    """Of each stream written to that has a balance: within which the decision holds at a later version too."""
 
     def __call__(self, ref: Ref[S]) -> S:
-        stream = ref.stream
-        if stream not in self.states:
-            if stream not in self.streams:
-                self._take_as_new([ref])
-            self._take(ref)
-        state: S = self.states[stream]
+        if ref.stream not in self.seen and not self._takes(ref):
+            raise Unread([ref])
+        state: S = self.seen[ref.stream].state
         return state
 
     def all(self, refs: Sequence[Ref[S]]) -> list[S]:
-        self._take_as_new([ref for ref in refs if ref.stream not in self.states and ref.stream not in self.streams])
-        for ref in refs:
-            if ref.stream not in self.states:
-                self._take(ref)
-        return [self.states[ref.stream] for ref in refs]
+        if unread := [ref for ref in refs if ref.stream not in self.seen and not self._takes(ref)]:
+            raise Unread(unread)
+        return [self.seen[ref.stream].state for ref in refs]
 
-    def _take_as_new(self, unread: Sequence[Ref[Any]]) -> None:
-        if to_read := [ref for ref in unread if not (self.assuming and ref.assumed_new)]:
-            raise Unread(to_read)
-        for ref in unread:
-            self.streams.put(ref.stream, Entry(0, ref.fold.initial))
-
-    def _take(self, ref: Ref[Any]) -> None:
-        stream = ref.stream
-        self.seen[stream] = entry = self.streams.use(stream)
-        self.refs[stream] = ref
-        self.states[stream] = entry.state
+    def _takes(self, ref: Ref[Any]) -> bool:
+        entry = self.streams.use(ref.stream)
+        if entry is None:
+            if not (self.assuming and ref.assumed_new):
+                return False
+            entry = Entry(0, ref.fold.initial)
+        self.seen[ref.stream] = Seen(ref, entry, entry.version, entry.state)
+        return True
 
     def evolve(self, events: Sequence[Event]) -> None:
         """Raises KeyError for a fact of a stream never read: what a decision cannot guard it may not write."""
         for event in events:
-            stream = stream_of(event)
-            fold, state = self.refs[stream].fold, self.states[stream]
+            seen = self.seen[stream_of(event)]
+            fold = seen.ref.fold
             if fold.balance is not None:
-                self.bounds[stream] = None if stream in self.bounds else fold.balance.bounds(state, event)
-            self.written.append(stream)
-            self.states[stream] = fold.evolve(state, event)
+                is_bound = seen.is_exact or seen.is_written
+                seen.bounds = None if is_bound else fold.balance.bounds(seen.state, event)
+            self.written.append(seen.ref.stream)
+            seen.version += 1
+            seen.state = fold.evolve(seen.state, event)
+
+    def insist(self, ref: Ref[Any]) -> int:
+        """The version of a stream that must not have moved on, whatever is written to it."""
+        self(ref)
+        self.seen[ref.stream].is_exact = True
+        return self.seen[ref.stream].version
+
+    def entries(self) -> Mapping[str, Entry]:
+        return {stream: seen.entry for stream, seen in self.seen.items()}
+
+    def versions(self) -> Mapping[str, int]:
+        """What the facts decided lead each stream to."""
+        return {stream: seen.version for stream, seen in self.seen.items()}
 
     def escrows(self) -> dict[str, Escrow]:
         escrows = {}
-        for stream, bounds in self.bounds.items():
-            if (balance := self.refs[stream].fold.balance) is not None:
-                before = balance.of(self.seen[stream].state)
-                escrows[stream] = Escrow(before, balance.of(self.states[stream]) - before, bounds)
+        for stream, seen in self.seen.items():
+            if (balance := seen.ref.fold.balance) is not None and (seen.is_written or seen.is_exact):
+                before = balance.of(seen.entry.state)
+                escrows[stream] = Escrow(before, balance.of(seen.state) - before, seen.bounds)
         return escrows

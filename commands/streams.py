@@ -56,10 +56,11 @@ class Streams:
     def get(self, stream: str) -> Entry | None:
         return self._entries.get(stream)
 
-    def use(self, stream: str) -> Entry:
-        """Raises KeyError."""
-        self._entries.move_to_end(stream)
-        return self._entries[stream]
+    def use(self, stream: str) -> Entry | None:
+        """Of all, the last that is given up then."""
+        if (entry := self._entries.get(stream)) is not None:
+            self._entries.move_to_end(stream)
+        return entry
 
     def put(self, stream: str, entry: Entry) -> None:
         self._entries[stream] = entry

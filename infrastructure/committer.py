@@ -8,27 +8,22 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import asyncpg
 import structlog
 
 from events import EVENT_TYPES
-from events.store import NONE_PASSED, Appended, AppendRefused, Conflict, IdempotencyKey, StoreBusy, Unacknowledged
-from infrastructure.append_call import APPEND, arguments, conditions
+from events.store import Appended, AppendRefused, StoreBusy, Unacknowledged
+from infrastructure.append_call import APPEND, arguments
+from infrastructure.batches import Waiting, answer_judged, answer_stored, fail, next_batch
 from infrastructure.database import PATIENCE_S
 from infrastructure.metrics import Metrics
 from infrastructure.personal import Divider
 from infrastructure.raw_append import RawAppend, sealed
 from infrastructure.vault import Vault
 
-MAX_BATCH_APPENDS = 512
-WHOLE_QUEUE_APPENDS = 128
-"""So many at most are always taken together: of smaller batches the commit itself would be the greater part."""
-MAX_BATCH_FACTS = 4_000
 MAX_WAITING_APPENDS = 10_000
 STATEMENT_TIMEOUT_S = 30.0
 
@@ -61,11 +56,6 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 log = structlog.get_logger(__name__)
 
 
-class _Waiting(NamedTuple):
-    append: RawAppend
-    answer: "asyncio.Future[Appended]"
-
-
 class Committer:
     """One per process. `submit` may be called concurrently; answers come in the order of the commits."""
 
@@ -82,7 +72,7 @@ class Committer:
         self._connect = connect
         self._on_commit = on_commit
         self._metrics = metrics or Metrics()
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -118,7 +108,7 @@ class Committer:
             self._metrics.busy()
             answer.set_exception(StoreBusy(f"{len(self._queue)} appends are waiting"))
         else:
-            self._queue.append(_Waiting(append, answer))
+            self._queue.append(Waiting(append, answer))
             self._wake.set()
         return answer
 
@@ -130,34 +120,16 @@ class Committer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch, began = self._next_batch(), time.perf_counter()
+            batch, began = next_batch(self._queue), time.perf_counter()
             try:
                 await self._commit(batch)
+                answers = [(each.answer, len(each.append.facts)) for each in batch if each.answer.done()]
+                self._metrics.commit(answers, len(self._queue), time.perf_counter() - began)
             except Exception as error:  # a bug in here must not leave callers waiting for ever
                 log.exception("committer_failed")
-                _fail(batch, Unacknowledged(str(error)))
-            answers = [(each.answer, len(each.append.facts)) for each in batch if each.answer.done()]
-            self._metrics.commit(answers, len(self._queue), time.perf_counter() - began)
+                fail(batch, Unacknowledged(str(error)))
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Of many, half: while the database works on it, the callers of the last one go on, and neither side waits.
-
-        One key at most once: the second one must find what the first has stored."""
-        batch: list[_Waiting] = []
-        keys: set[str] = set()
-        facts = 0
-        most = min(MAX_BATCH_APPENDS, max(WHOLE_QUEUE_APPENDS, len(self._queue) // 2))
-        while self._queue and len(batch) < most and facts < MAX_BATCH_FACTS:
-            append = self._queue[0].append
-            if append.key is not None:
-                if append.key.key in keys:
-                    break
-                keys.add(append.key.key)
-            batch.append(self._queue.popleft())
-            facts += len(append.facts)
-        return batch
-
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, batch: list[Waiting]) -> None:
         """Send the batch until there is an answer, and give up when the database has been away for too long."""
         self._batch += 1
         unanswered = False  # it may have been stored: a batch with this number is stored once, so it can be sent again
@@ -168,32 +140,32 @@ class Committer:
                 log.warning("database_unreachable", error=str(error))
                 if await self._try_again():
                     continue
-                _fail(batch, _gave_up(unanswered))
+                fail(batch, _gave_up(unanswered))
                 return
             try:
                 batch = await self._sealed(connection, batch)
                 await self._send(connection, batch)
             except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
-                _fail(batch, _gave_up(unanswered, "the database took too long"))
+                fail(batch, _gave_up(unanswered, "the database took too long"))
             except BROKEN as error:
                 log.warning("append_unanswered", appends=len(batch), error=str(error))
                 connection.terminate()
                 unanswered = unanswered or not isinstance(error, asyncpg.ReadOnlySQLTransactionError)
                 if await self._try_again():
                     continue
-                _fail(batch, _gave_up(unanswered))
+                fail(batch, _gave_up(unanswered))
             except BAD_CONTENT as error:
                 if len(batch) == 1:
-                    _fail(batch, AppendRefused(str(error)))
+                    fail(batch, AppendRefused(str(error)))
                     return
                 for waiting in batch:  # one of them is bad: alone, each fails or succeeds for itself
                     await self._commit([waiting])
             except asyncpg.PostgresError as error:  # a full disk, a deadlock: rolled back, and nobody's fault
                 log.error("append_failed", appends=len(batch), error=str(error), sqlstate=error.sqlstate)
-                _fail(batch, _gave_up(unanswered, "the database is in trouble"))
+                fail(batch, _gave_up(unanswered, "the database is in trouble"))
             return
 
-    async def _sealed(self, connection: asyncpg.Connection, batch: list[_Waiting]) -> list[_Waiting]:
+    async def _sealed(self, connection: asyncpg.Connection, batch: list[Waiting]) -> list[Waiting]:
         """With what is personal encrypted: that may take keys, which are made here if there are none."""
         persons = {person for waiting in batch for person in waiting.append.persons}
         if not persons:
@@ -204,20 +176,20 @@ class Committer:
             for waiting in batch
         ]
 
-    async def _send(self, connection: asyncpg.Connection, batch: list[_Waiting]) -> None:
+    async def _send(self, connection: asyncpg.Connection, batch: list[Waiting]) -> None:
         appends = arguments([waiting.append for waiting in batch])
         row = await connection.fetchrow(APPEND, self._writer, self._batch, *appends, timeout=STATEMENT_TIMEOUT_S)
         assert row is not None
         self._away_since = None
         if row["again_after"] is None:
             self._on_commit(row["head_after"])
-            _answer(batch, row)
+            answer_judged(batch, row)
             return
         after, until = row["again_after"], row["again_until"]
         stored = await connection.fetch(STORED_BETWEEN, after, until, timeout=STATEMENT_TIMEOUT_S)
         self._on_commit(until)
         # What is not there was not stored and rests on nothing: it is judged anew, before all that came later.
-        self._queue.extendleft(reversed(_answer_stored(batch, dict(map(tuple, stored)), row["at"])))
+        self._queue.extendleft(reversed(answer_stored(batch, dict(map(tuple, stored)), row["at"])))
 
     async def _try_again(self) -> bool:
         """Pause before another attempt; False when the database has been away for longer than callers should wait."""
@@ -236,61 +208,3 @@ def _gave_up(unanswered: bool, why: str = "the database cannot be reached") -> E
     if unanswered:
         return Unacknowledged("the connection to the database broke before it answered")
     return StoreBusy(why)
-
-
-def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
-    for waiting in batch:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(error)
-
-
-def _answer_stored(batch: Sequence[_Waiting], positions: Mapping[str, int], at: datetime) -> list[_Waiting]:
-    """Answer those whose facts an earlier attempt has stored, `positions` by id, and give back the others."""
-    others = []
-    for waiting in batch:
-        facts = waiting.append.facts
-        if facts and facts[0].id in positions:
-            waiting.append.ticket.stored = True
-            if not waiting.answer.done():
-                append = waiting.append
-                passed = {stream: append.expected[stream] for stream in append.escrows}  # for all that is known by now
-                waiting.answer.set_result(Appended(positions[facts[-1].id], at, passed=passed))
-        else:
-            others.append(waiting)
-    return others
-
-
-def _answer(batch: Sequence[_Waiting], row: asyncpg.Record) -> None:
-    replayed = {request: place for place, request in enumerate(row["replayed_request"])}
-    passed = frozenset(row["passed_request"])
-    at = row["at"]
-    streams_of_conditions: list[tuple[str, int]] | None = None
-    for request, (waiting, position, failed) in enumerate(
-        zip(batch, row["r_position"], row["r_failed_condition"], strict=True), 1
-    ):
-        append = waiting.append
-        if position >= 0:
-            append.ticket.stored = True
-        if waiting.answer.done():  # its caller has gone
-            continue
-        if request in replayed:
-            place = replayed[request]
-            assert append.key is not None
-            known = IdempotencyKey(append.key.key, row["replayed_hash"][place], row["replayed_answer"][place])
-            waiting.answer.set_result(
-                Appended(row["replayed_position"][place], row["replayed_at"][place], replayed=known)
-            )
-        elif failed:
-            if streams_of_conditions is None:
-                streams_of_conditions = conditions(each.append for each in batch)
-            stream, expected = streams_of_conditions[failed - 1]
-            waiting.answer.set_exception(Conflict(stream, expected, row["c_version"][failed - 1]))
-        else:
-            by = _versions(append, row["c_version"]) if request in passed else NONE_PASSED
-            waiting.answer.set_result(Appended(position + len(append.facts), at, passed=by))
-
-
-def _versions(append: RawAppend, c_version: Sequence[int]) -> dict[str, int]:
-    """What the streams with a balance were at, by the versions of all conditions of the batch."""
-    conditions = enumerate(append.expected, append.first_condition - 1)
-    return {stream: c_version[condition] for condition, stream in conditions if stream in append.escrows}

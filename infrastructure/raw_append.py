@@ -13,6 +13,7 @@ from infrastructure.codec import FactTranscoder, encode_metadata
 from infrastructure.personal import Divider, Personal
 
 MAX_VERSION = 2**31 - 1
+_new = tuple.__new__
 
 
 class RawFact(NamedTuple):
@@ -34,7 +35,7 @@ class RawAppend:
     """Facts to be stored together, and the version that each stream named in `expected` must have."""
 
     facts: Sequence[RawFact]
-    expected: dict[str, int]
+    expected: Mapping[str, int]
     metadata: str
     key: IdempotencyKey | None
     ticket: Ticket = field(default_factory=Ticket)
@@ -71,11 +72,12 @@ def encoded(append: Append, transcoder: FactTranscoder, *, divided: bool = True)
             if personal is not None:
                 persons.append(personal.person)
             name = type(event).__name__
-            text = body.decode()
-            facts.append(RawFact(stream, str(uuid7()), name, version(name), text, append.occurred_at, personal))
+            # In half the time that `RawFact(...)` takes.
+            fact = stream, str(uuid7()), name, version(name), body.decode(), append.occurred_at, personal
+            facts.append(_new(RawFact, fact))
         return RawAppend(
             facts,
-            dict(append.expected),
+            append.expected,
             encode_metadata(append.metadata),
             append.key,
             append.ticket,

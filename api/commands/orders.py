@@ -31,12 +31,13 @@ from api.straight import StraightRoute
 from api.wiring import Shop
 from commands.checkout import PlaceOrder
 from commands.decider import Ref
-from commands.handler import Done, Watched
+from commands.handler import Done
 from commands.money import PaymentState
 from commands.order import Order, orders
 from commands.order_life import CancelOrder, CompleteOrder, ShipOrder, Units
 from commands.paper import IssuePapers
 from commands.payment import PayOrder
+from commands.sending import Watched
 from commands.states import Known
 from events.order import OrderPlaced
 from events.values import GUEST, OrderId, PaymentId, UserId

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from events.store import Append, Appended, AppendRefused, Conflict, IdempotencyKey, StoreBusy
-from infrastructure import committer as committing
+from infrastructure import batches
 from infrastructure.codec import UnknownFact
 from infrastructure.committer import Committer
 from infrastructure.database import connect
@@ -139,14 +139,14 @@ async def test_a_cancelled_append_that_was_asked_is_stored_all_the_same(store: P
 
 
 async def test_an_append_larger_than_a_batch_is_stored_whole(store: PostgresEventStore, name: str) -> None:
-    many = Append([claim(name)] * (committing.MAX_BATCH_FACTS + 500), {stream(name): 0})
+    many = Append([claim(name)] * (batches.MAX_BATCH_FACTS + 500), {stream(name): 0})
     after = Append([claim(name)], {stream(name): len(many.events)})
     done = await outcomes(store, many, after)
     assert [type(each) for each in done] == [Appended, Appended]
 
 
 async def test_more_appends_than_a_batch_holds_wait_their_turn(store: PostgresEventStore, name: str) -> None:
-    appends = [Append([claim(name)], {stream(name): n}) for n in range(committing.MAX_BATCH_APPENDS * 2 + 1)]
+    appends = [Append([claim(name)], {stream(name): n}) for n in range(batches.MAX_BATCH_APPENDS * 2 + 1)]
     assert {type(each) for each in await outcomes(store, *appends)} == {Appended}
 
 

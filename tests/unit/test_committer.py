@@ -13,6 +13,7 @@ from structlog.typing import EventDict
 
 from events.store import Appended, AppendRefused, IdempotencyKey, StoreBusy, Unacknowledged
 from infrastructure import committer as committing
+from infrastructure.batches import MAX_BATCH_FACTS
 from infrastructure.committer import Committer
 from infrastructure.metrics import Metrics
 from infrastructure.raw_append import RawAppend, RawFact
@@ -179,7 +180,7 @@ async def test_of_many_that_wait_half_go_at_a_time(waiting: int, batches: list[i
 
 
 async def test_a_batch_ends_with_the_append_that_fills_it() -> None:
-    most = committing.MAX_BATCH_FACTS
+    most = MAX_BATCH_FACTS
     server = Server()
     await asked(server, *(raw(facts) for facts in (most - 1, 1, 1, most, 1)))
     assert server.batches == [2, 2, 1]
@@ -203,6 +204,14 @@ async def test_what_was_committed_is_counted() -> None:
     assert (counted("commit_appends_count"), counted("commit_appends_sum")) == (3, 5)
     assert counted("appends_waiting") == 0
     assert 0 < (counted("commit_seconds_sum") or 0) < 60
+
+
+async def test_counting_that_fails_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics()
+    monkeypatch.setattr(metrics, "commit", lambda *_: 1 / 0)
+    async with Committer(Server().connect, metrics=metrics) as committer:
+        assert await committer.submit(raw()) == Appended(101, AT)
+        assert await asyncio.wait_for(committer.submit(raw()), 60) == Appended(102, AT)
 
 
 async def test_who_is_turned_away_is_counted_and_told_how_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
