@@ -142,11 +142,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         "Python, which takes about twice as much of the processor as PostgreSQL does, for two facts in two streams. A "
         "trace of the batches shows both at work at once, and Python with next to nothing to wait for: one process is "
         "one core. Its time is spread thin: two fifths are the decision and its records, a sixth is JSON and ids, a "
-        "sixth the batch, the rest is what wakes the one who waits. What hundreds of decisions under way hold together "
-        "is more than the cache next to the core does, so a smaller record counts as much as a shorter path. Of "
-        "PostgreSQL's time, half is the writing of the rows and their three indexes, and a tenth the judging of "
-        "versions and balances. Of four processes, each holds the lock on the head for the time of its batch of at "
-        "most 64 and of the commit.",
+        "sixth the batch, the rest is what wakes the one who waits. Of PostgreSQL's time, half is the writing of the "
+        "rows and their three indexes, and a tenth the judging of versions and balances. Of four "
+        "processes, each holds the lock on the head for the time of its batch of at most 64 and of the commit.",
     ),
     "auth_overhead": Benchmark(
         identity.measure_auth,
