@@ -35,6 +35,8 @@ WARM_CLIENTS, CLIENTS = 32, 16
 QUICK_PRODUCTS = 5_000
 COLD_LISTS, QUICK_COLD_LISTS = 300, 40
 PAGE = 24
+OPEN_FOR_S = 30.0
+"""So long people have looked around in a shop before details are counted: what is popular is in the cache by then."""
 VENDURE = "Vendure 3.7 with 1,000 products on a machine of this kind, not measured here"
 VENDURE_PER_S = {"lists": 27.0, "details": 200.0, "searches": 225.0}
 _SEED = 2026
@@ -88,7 +90,11 @@ async def measure_scale(ground: Ground) -> list[Figure]:
             "details": (_popular(count), 20),
             "searches": (_searches(), 5),
         }
-        figures = []
+        figures: list[Figure] = []
+        opened = await _load(port, CLIENTS, ground.seconds, kinds["details"][0])
+        figures.append(Figure("browse_details_at_opening", "answers/s", opened.per_s, "", None))
+        if not ground.quick:
+            await _load(port, CLIENTS, OPEN_FOR_S, kinds["details"][0])
         for name, (paths, times) in kinds.items():
             rates = [(await _load(port, CLIENTS, ground.seconds, paths)).per_s for _ in range(ground.runs)]
             aim = Aim("ratio", ">=", times)

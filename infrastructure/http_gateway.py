@@ -81,7 +81,7 @@ class HttpGateway:
                 return Captured(answer["reference"], amount)
             case "authorized":
                 until = answer.get("expires_at")
-                expires_at = datetime.fromisoformat(until) if until else datetime.now(UTC) + AUTHORIZED_FOR
+                expires_at = _moment(until) if until else datetime.now(UTC) + AUTHORIZED_FOR
                 if not capture:
                     return Authorized(answer["reference"], expires_at)
             case "action_required":
@@ -115,7 +115,7 @@ class HttpGateway:
                 each["kind"],
                 each["id"],
                 Money(each["amount"], each["currency"]),
-                datetime.fromisoformat(each["moved_at"]),
+                _moment(each["moved_at"]),
             )
             for each in answer["data"]
         ]
@@ -132,6 +132,15 @@ class HttpGateway:
             return _decoder.decode(content)
         except ValueError as error:
             raise GatewayUnavailable(f"{method} {path} was answered with something else than JSON") from error
+
+
+def _moment(text: str) -> datetime:
+    """In UTC, which it is taken for if nothing is said of a zone. Raises GatewayUnavailable for what is no time."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise GatewayUnavailable(f"{text!r} was said where a time should be") from error
 
 
 def _declined(answer: dict[str, Any]) -> Declined:

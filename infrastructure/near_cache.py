@@ -95,7 +95,8 @@ class NearCache:
             self._changed.pop((kind, identity), None)
             self._changed[kind, identity] = position
             for target in [*self._targets.get((kind, identity), ())]:
-                if self._answers[target][1].position < position:
+                # Also at that very position: after a crash of the server a page may be folded again.
+                if self._answers[target][1].position <= position:
                     self._drop(target)
         while len(self._changed) > CHANGES_KEPT:
             self._floor = max(self._floor, self._changed.popitem(last=False)[1])

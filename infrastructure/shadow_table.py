@@ -48,16 +48,21 @@ async def is_resumable(pool: Pool, live: str, lease: Lease, source: str) -> bool
     return columns[0] == columns[1]
 
 
+async def hold(connection: Connection, lease: Lease) -> None:
+    """Keep the lease until the caller's transaction ends. Raises LeaseLost if it is another's by now."""
+    await connection.execute(LOCK, [lease.name])
+    held = await connection.fetchrow("SELECT epoch, position FROM projections WHERE name = $1", lease.name)
+    if held is None or tuple(held) != (lease.epoch, lease.position):
+        raise LeaseLost(lease.name)
+
+
 async def make_shadow(pool: Pool, live: str, lease: Lease, source: str) -> None:
     """An empty table like the live one, whose indexes are named after the live one's. The lease begins at 0.
 
     Raises LeaseLost: another's shadow must not be dropped."""
     shadow = lease.name
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(LOCK, [shadow])
-        held = await connection.fetchrow("SELECT epoch, position FROM projections WHERE name = $1", shadow)
-        if held is None or tuple(held) != (lease.epoch, lease.position):
-            raise LeaseLost(shadow)
+        await hold(connection, lease)
         await connection.execute(f"DROP TABLE IF EXISTS {shadow}")
         await connection.execute(f"CREATE TABLE {shadow} (LIKE {live} INCLUDING ALL)")
         for (grant,) in await connection.fetch(_GRANTS, live, shadow):

@@ -29,6 +29,7 @@ from infrastructure.filling import Filling, Progress
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.positions import Positions
 from infrastructure.read_table import ReadTable
+from infrastructure.shadow_table import hold
 from infrastructure.vault import MasterKeys, Vault
 from projections.projection import Projection
 
@@ -94,7 +95,9 @@ async def fill_in_shares(
     Raises LeaseLost or ShareFailed. No process outlives this call, nor this process, however it ends."""
     shadow, until = filling.lease, await filling.store.head()
     names = _names(shadow.name, processes.number)
-    stand = dict(map(tuple, await pool.returning(_TAKE, names, shadow.epoch)))
+    async with pool.acquire() as connection, connection.transaction():
+        await hold(connection, shadow)  # else the shares may be those of someone who has taken over
+        stand = dict(map(tuple, await connection.fetch(_TAKE, names, shadow.epoch)))
     fork = multiprocessing.get_context("fork")  # any other way, each would spend half a second on loading modules
     started: list[ForkProcess] = []
     try:

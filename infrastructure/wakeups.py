@@ -49,9 +49,10 @@ async def listen(
             near.began({row["name"]: row["position"] for row in await connection.fetch(_POSITIONS)})
             while True:
                 await asyncio.sleep(CHECK_EVERY_S)
-                await connection.execute("SELECT 1")
+                await connection.execute("SELECT 1", timeout=CHECK_EVERY_S)  # of a machine that is gone nobody hears
         except Exception as error:  # whatever it was: who does not listen any more only notices seconds later
             log.warning("listening_interrupted", error=str(error))
+            lost()
             await asyncio.sleep(RECONNECT_S)
         finally:
             lost()

@@ -40,7 +40,7 @@ async def products(rows: Rows, wanted: Wanted, window: Window) -> Found:
     sql, values = statement(wanted, window)
     found = await rows.fetch(sql, *values)
     facets, total = found[0]["facets"], found[0]["total"]
-    found = [row for row in found if row["card"] is not None]
+    found = [row for row in found if row["product_id"] is not None]
     shown, more = found[: window.limit], len(found) > window.limit
     if window.backwards:
         if not shown and window.key is not None:
@@ -48,7 +48,8 @@ async def products(rows: Rows, wanted: Wanted, window: Window) -> Found:
         shown.reverse()
     previous, further = (more, window.key is not None) if window.backwards else (window.key is not None, more)
     return Found(
-        f"[{','.join(map(_listed, shown))}]",
+        # What is listed may not have its card yet, as each table is projected for itself: the page goes on without.
+        f"[{','.join(_listed(row) for row in shown if row['card'] is not None)}]",
         _key(shown[0], wanted) if shown and previous else None,
         _key(shown[-1], wanted) if shown and further else None,
         facets,

@@ -10,7 +10,8 @@ _COLUMNS = "sku, location, on_hand, reserved, on_hand - reserved AS available, t
 STOCK_LEVEL = f"SELECT {_COLUMNS} FROM stock_level WHERE sku = $1 AND location = $2"
 # A row that waits for a parked fact says nothing.
 UNITS_AT = """SELECT coalesce(sum(on_hand), 0)::bigint AS units, count(*) AS skus,
-        EXISTS (SELECT FROM parked WHERE projection = 'stock_level') AS unsure
+        EXISTS (SELECT FROM parked WHERE projection = 'stock_level') AS unsure,
+        coalesce((SELECT position FROM projections WHERE name = 'stock_level'), 0) AS position
     FROM stock_level WHERE location = $1 AND on_hand > 0"""
 STOCK_LEVELS = Listing(
     _COLUMNS,
@@ -41,11 +42,13 @@ async def stock_level(rows: Rows, sku: str, location: str) -> StockLevel | None:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """`unsure`: facts about stock are parked, so there may be more."""
+    """`unsure`: facts about stock are parked, so there may be more. `position`: how far these rows were, as the same
+    statement saw it."""
 
     units: int
     skus: int
     unsure: bool
+    position: int
 
 
 async def contents(rows: Rows, location: str) -> Contents:

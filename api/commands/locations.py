@@ -37,6 +37,8 @@ async def close_location(
         begun = await handler(BeginClosing(location), metadata=metadata)
         await read.seen("stock_level", at_least=begun.position)
         found = await contents(handle.shop.pool, location)
+        if found.position < begun.position:  # a crash of the server in between has put the rows back
+            continue
         try:
             # Whoever has opened it meanwhile, and brought something, has changed the version.
             done = await handler(

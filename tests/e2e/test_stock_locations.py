@@ -4,7 +4,13 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
+
+from api.commands import locations
 from commands.location import BeginClosing
+from queries import stock_level
+from queries.rows import Rows
+from queries.stock_level import Contents
 from tests.e2e.shop_client import Caller, ShopClient, created
 
 
@@ -154,6 +160,24 @@ async def test_a_location_is_closed_when_it_is_empty_and_can_be_opened_again(sho
     assert (await _close(staff, "main")).json()["code"] == "location_in_use"
     assert (await _close(staff, "nowhere")).status_code == 404
     assert (await _close(ann, place)).status_code == 403
+
+
+async def test_rows_from_before_a_crash_of_the_database_close_no_location(
+    shop_client: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table was said to be far enough, and then a page of it was lost: it looks empty and is not."""
+    product, staff = await shop_client.product(stock=0), await shop_client.staff()
+    place = f"room-{product.sku.lower()}"
+    await staff.request("PUT", f"/v1/stock-locations/{place}")
+    created(await staff.post(f"/v1/stock/{product.sku}/receipts", {"quantity": 1, "location": place}))
+    empty = [Contents(0, 0, False, 0)] * 2
+
+    async def contents(rows: Rows, location: str) -> Contents:
+        return empty.pop() if empty else await stock_level.contents(rows, location)
+
+    monkeypatch.setattr(locations, "contents", contents)
+    assert (await _close(staff, place)).status_code == 409
+    assert not empty
 
 
 async def test_whoever_brings_goods_while_a_location_is_closed_is_refused_or_the_closing_is(

@@ -219,6 +219,23 @@ async def test_a_rebuild_that_was_overtaken_ends_with_its_processes(engine: Engi
     assert await _rows(engine) == live
 
 
+async def test_who_was_held_up_before_the_work_began_does_not_touch_the_shares_of_whoever_took_over(
+    engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overtaken(*arguments: Any) -> None:
+        await engine.pool.execute("UPDATE projections SET epoch = epoch + 1 WHERE name = 'order_summary__new'")
+        for number in (1, 2):
+            share = f"order_summary__new_{number}of2"
+            await engine.pool.execute("INSERT INTO projections (name, position, epoch) VALUES ($1, 3, 99)", share)
+        await shares.fill_in_shares(*arguments)
+
+    monkeypatch.setattr(rebuilding, "fill_in_shares", overtaken)
+    with pytest.raises(LeaseLost):
+        await _rebuilt(engine, url)
+    left = await engine.pool.fetch("SELECT position, epoch FROM projections WHERE name LIKE '%of2'")
+    assert [tuple(row) for row in left] == [(3, 99), (3, 99)]
+
+
 async def test_no_process_outlives_a_rebuild_that_was_killed(engine: Engine, url: str) -> None:
     """It is asked for again at once, and neither waits for leases nor lets the others write."""
     live = await _rows(engine)

@@ -5,13 +5,15 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
-from commands.gateway import Captured, GatewayUnavailable, Voided
+from commands.gateway import Authorized, Captured, GatewayUnavailable, Voided
 from events.values import Money, OrderId, PaymentId
 from infrastructure import http_gateway
-from infrastructure.http_gateway import open_gateway
+from infrastructure.http_gateway import HttpGateway, open_gateway
 
 CAPTURED = b'{"status": "captured", "reference": "ref", "amount": 5, "currency": "EUR"}'
 Answer = Callable[[bytes], bytes | None]
@@ -100,6 +102,28 @@ async def test_who_asks_and_what_for_is_said_on_one_connection() -> None:
         assert b"\r\nAuthorization: Bearer us\r\n" in each
         assert b"\r\nContent-Type: application/json\r\n" in each
     assert b'"notify_url":"http://shop/hook"' in authorize
+
+
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        ("2026-05-01T12:00:00-05:00", datetime(2026, 5, 1, 17, tzinfo=UTC)),
+        ("2026-05-01T12:00:00", datetime(2026, 5, 1, 12, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("soon", None),
+    ],
+)
+async def test_until_when_money_is_set_aside_is_a_time_in_utc(said: str, until: datetime | None) -> None:
+    async def send(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        return 200, msgspec.json.encode({"status": "authorized", "reference": "ref", "expires_at": said})
+
+    gateway = HttpGateway(send, "")
+    authorized = gateway.authorize(OrderId("ord_1"), PaymentId("pay_1"), Money(5, "EUR"), "tok", capture=False)
+    if until is None:
+        with pytest.raises(GatewayUnavailable):
+            await authorized
+    else:
+        assert await authorized == Authorized("ref", until)
 
 
 async def test_answers_that_are_many_at_once_do_not_get_mixed_up() -> None:

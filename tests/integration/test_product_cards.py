@@ -65,11 +65,15 @@ async def test_variants_of_old_rows_are_completed(own_database_url: str) -> None
     connection = await asyncpg.connect(own_database_url)
     stored = ("{}", _json([MUG, WHOLE]), "2026-05-01 12:00:00+00", "[]")
     await connection.execute(INSERT.replace("RETURNING card", ""), "prd_old", "Mug", "", *stored)
-    await connection.execute("CREATE TABLE product__old (LIKE product INCLUDING ALL)")
+    # Replaced before products had media.
+    await connection.execute("CREATE TABLE product__old AS SELECT * FROM product")
+    await connection.execute("ALTER TABLE product__old DROP COLUMN media")
     await connection.close()
     await migrations.upgrade(own_database_url)
     connection = await asyncpg.connect(own_database_url)
     card = msgspec.json.decode(await connection.fetchval("SELECT card FROM product WHERE product_id = 'prd_old'"))
-    await connection.execute("SELECT card FROM product__old")
-    await connection.close()
     assert card["variants"] == [FILLED_IN, WHOLE]
+    assert msgspec.json.decode(await connection.fetchval("SELECT card FROM product__old")) == card
+    variants = await connection.fetchval("SELECT variants FROM product WHERE product_id = 'prd_old'")
+    await connection.close()
+    assert variants == _json([FILLED_IN, WHOLE])
