@@ -120,8 +120,10 @@ class Handler:
                 await self._streams.load([ref])
             entry = self._streams.get(ref.stream)
             if entry is not None and entry.pending is None and entry.version >= at_least:
-                return entry.state  # type: ignore[no-any-return]
-        return (await self.known(ref)).state  # type: ignore[no-any-return]
+                held: S = entry.state
+                return held
+        present: S = (await self.known(ref)).state
+        return present
 
     async def known(self, ref: Ref[Any]) -> Known:
         """The present, committed state of a stream, and its version."""
