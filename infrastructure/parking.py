@@ -1,6 +1,10 @@
-"""What waits to be projected: facts that failed, and the queues behind them. Retried, or skipped with a reason."""
+"""What waits to be projected: facts that failed, and the queues behind them. Retried, or skipped with a reason.
+
+Only what a live table lacks can be: what a rebuild's shadow or a replaced table lacks waits with it.
+"""
 
 from collections.abc import Sequence
+from typing import Any
 
 from commands.handler import Handler
 from commands.operations import SkipFact
@@ -15,22 +19,30 @@ from infrastructure.folding import Folded, fold_page
 from infrastructure.leases import interrupt
 from infrastructure.read_table import ReadTable
 from projections import PROJECTIONS
+from projections.projection import Projection
 
 PARKED_KEYS = "SELECT DISTINCT key FROM parked WHERE projection = $1"
 PARK = """INSERT INTO parked (projection, key, position, stream, version, type, error)
     SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[])
     ON CONFLICT (projection, key, position) DO UPDATE SET error = excluded.error,
         attempts = parked.attempts + (excluded.error IS NOT NULL)::integer"""
-FAILED = "SELECT projection, key, position FROM parked WHERE id = $1"
+FAILED = "SELECT projection, key, position FROM parked WHERE id = $1 AND projection = ANY ($2::text[])"
 QUEUE = "SELECT position FROM parked WHERE projection = $1 AND key = $2 ORDER BY position"
 UNPARK = "DELETE FROM parked WHERE projection = $1 AND key = $2 AND position = ANY ($3::bigint[])"
 SKIPPED = """SELECT body ->> 'key', (body ->> 'position')::bigint FROM facts
     WHERE stream = $1 AND type = 'FactSkipped'"""
 FIRST = "SELECT min(position) FROM parked WHERE projection = $1 AND key = $2"
+WAITING = "SELECT key, position FROM parked WHERE projection = $1 ORDER BY position"
+NUMBER = "SELECT count(*) FROM parked WHERE projection = $1"
 
 
 async def parked_keys(connection: Pool | Connection, name: str) -> set[str]:
     return {key for (key,) in await connection.fetch(PARKED_KEYS, name)}
+
+
+async def number_parked(connection: Connection, name: str) -> int:
+    number: int = await connection.fetchval(NUMBER, name)
+    return number
 
 
 async def skipped_facts(connection: Connection, projection: str) -> set[tuple[str, int]]:
@@ -48,10 +60,10 @@ async def park(connection: Connection, projection: str, parked: Sequence[Parked]
 async def retry(pool: Pool, store: PostgresEventStore, parked_id: int) -> Folded:
     """Try the whole queue of a parked fact's key again, in order, up to the first that still fails.
 
-    Raises NotFound if nothing is parked under this id."""
+    Raises NotFound if nothing is parked under this id, PositionsArchived if some of it is not in the book."""
     async with pool.acquire() as connection, connection.transaction():
         projection, key, _ = await _located(connection, parked_id)
-        await interrupt(connection, projection)
+        await interrupt(connection, projection.name)
         return await _retry_queue(connection, store, projection, key)
 
 
@@ -69,31 +81,44 @@ async def skip(
     Raises NotFound unless the id is that of a fact that failed (not of one that waits behind it)."""
     async with pool.acquire() as connection, connection.transaction():
         projection, key, position = await _located(connection, parked_id)
-        if await connection.fetchval(FIRST, projection, key) != position:
+        if await connection.fetchval(FIRST, projection.name, key) != position:
             raise NotFound("failed fact", str(parked_id))
-    await handler(SkipFact(projection, key, position, reason), metadata=metadata)
+    await handler(SkipFact(projection.name, key, position, reason), metadata=metadata)
     async with pool.acquire() as connection, connection.transaction():
-        await interrupt(connection, projection)
-        await connection.execute(UNPARK, projection, key, [position])
+        await interrupt(connection, projection.name)
         return await _retry_queue(connection, store, projection, key)
 
 
-async def _located(connection: Connection, parked_id: int) -> tuple[str, str, int]:
-    row = await connection.fetchrow(FAILED, parked_id)
+async def take_up_skipped(connection: Connection, store: PostgresEventStore, projection: Projection[Any]) -> None:
+    """Leave out what was skipped while another table was the live one, and go on with what waits behind it here."""
+    skipped = await skipped_facts(connection, projection.name)
+    waiting = map(tuple, await connection.fetch(WAITING, projection.name))
+    for key in dict.fromkeys(key for key, position in waiting if (key, position) in skipped):
+        await _retry_queue(connection, store, projection, key)
+
+
+async def _located(connection: Connection, parked_id: int) -> tuple[Projection[Any], str, int]:
+    projections = {projection.name: projection for projection in PROJECTIONS}
+    row = await connection.fetchrow(FAILED, parked_id, list(projections))
     if row is None:
         raise NotFound("parked fact", str(parked_id))
-    projection, key, position = row
-    return projection, key, position
+    name, key, position = row
+    return projections[name], key, position
 
 
-async def _retry_queue(connection: Connection, store: PostgresEventStore, name: str, key: str) -> Folded:
-    projection = next(each for each in PROJECTIONS if each.name == name)
-    others = await parked_keys(connection, name) - {key}
+async def _retry_queue(
+    connection: Connection, store: PostgresEventStore, projection: Projection[Any], key: str
+) -> Folded:
+    name = projection.name
+    others, skipped = await parked_keys(connection, name) - {key}, await skipped_facts(connection, name)
     queue = [row["position"] for row in await connection.fetch(QUEUE, name, key)]
-    facts = await store.read_positions(queue, connection)
+    wanted = [position for position in queue if (key, position) not in skipped]
+    facts = await store.read_positions(wanted, connection)
+    if len(facts) < len(wanted):  # only after a rollback: what a replaced table lacks holds no archive back
+        await store.check_present(wanted[0] - 1)
     only_key = None if key.startswith("stream:") else key  # a fact may touch other rows too: those have it already
     table = await ReadTable.open(connection, projection)
-    folded = await fold_page(connection, projection, table, facts, others, only_key=only_key)
+    folded = await fold_page(connection, projection, table, facts, others, only_key=only_key, skipped=skipped)
     still = {parked.position for parked in folded.parked if parked.key == key}
     await connection.execute(UNPARK, name, key, [position for position in queue if position not in still])
     await park(connection, name, folded.parked)

@@ -4,7 +4,8 @@ The new rows grow in a shadow table with a checkpoint, a lease and parked keys o
 interrupted goes on where it stopped (unless the code or the table has changed since, or it was divided among processes
 that are not to be had now: then it begins anew), and two cannot get in each other's way. When the shadow has come
 close, one transaction holds the live projection still, folds the rest, compares if asked to, and changes the names.
-The old table stays until the next rebuild. Caches begin anew with the switch; no mail or webhook hears of any of this.
+The old table stays until the next rebuild, with what is parked of it. Caches begin anew with the switch; no mail or
+webhook hears of any of this.
 """
 
 import time
@@ -19,13 +20,15 @@ from infrastructure.database import Pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.filling import Filling, Progress
 from infrastructure.leases import LOCK, Lease, LeaseLost, Leases
+from infrastructure.parking import number_parked, take_up_skipped
 from infrastructure.read_table import ReadTable
 from infrastructure.shadow_table import (
-    DROP_PARKED,
+    ASIDE,
     OLD,
     SHADOW,
     Difference,
     compared,
+    drop,
     is_resumable,
     make_shadow,
     rename,
@@ -37,7 +40,6 @@ from projections.projection import Projection
 _STANDING = "SELECT name, position, source FROM projections WHERE name = ANY ($1::text[])"
 _OWNED = "SELECT pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass($1)), 'USAGE')"
 _FORGET_SHADOW = "DELETE FROM projections WHERE name = $1"
-_MOVE_PARKED = "UPDATE parked SET projection = $2 WHERE projection = $1"
 _SWITCHED = """UPDATE projections SET position = $2, source = $3, epoch = epoch + 1, last_error = NULL,
     lease_until = '-infinity' WHERE name = $1"""
 _KEPT = """INSERT INTO projections (name, position, source) VALUES ($1, $2, $3)
@@ -143,10 +145,11 @@ async def check_owner(pool: Pool, projection: Projection[Any]) -> None:
         )
 
 
-async def roll_back(pool: Pool, store: PostgresEventStore, projection: Projection[Any]) -> None:
-    """Put the table that the last rebuild replaced back, brought up to where the live one stands.
+async def roll_back(pool: Pool, store: PostgresEventStore, projection: Projection[Any]) -> int:
+    """Put the table that the last rebuild replaced back, brought up to where the live one stands. How many facts wait
+    to get into it.
 
-    Raises LookupError if there is none."""
+    Raises LookupError if there is none, PositionsArchived if it lacks facts that are not in the book."""
     live, old = projection.name, projection.name + OLD
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(LOCK, [live, old])
@@ -160,14 +163,14 @@ async def roll_back(pool: Pool, store: PostgresEventStore, projection: Projectio
         # Readers know how far the live table was: what takes its place may not stand behind that.
         while filling.lease.position < live_position:
             filling.lease.position = await filling.page(connection, live_position)
-        await rename(connection, live, "", SHADOW)
+        await rename(connection, live, "", ASIDE)
         await rename(connection, live, OLD, "")
-        await rename(connection, live, SHADOW, OLD)
-        await connection.execute(DROP_PARKED, live)
-        await connection.execute(_MOVE_PARKED, old, live)
+        await rename(connection, live, ASIDE, OLD)
+        await take_up_skipped(connection, store, projection)
         await connection.execute(_SWITCHED, live, filling.lease.position, old_source)
         await connection.execute(_KEPT, old, live_position, live_source)
         await renew(connection)
+        return await number_parked(connection, live)
 
 
 async def _switch(pool: Pool, filling: Filling, source: str, compare: bool, rebuilt: Rebuilt) -> None:
@@ -182,14 +185,13 @@ async def _switch(pool: Pool, filling: Filling, source: str, compare: bool, rebu
             lease.position = await filling.page(connection, live_position)
         if compare and lease.position == live_position:
             rebuilt.different, rebuilt.examples = await compared(connection, projection, shadow)
-        await connection.execute(f"DROP TABLE IF EXISTS {old}")
+        await drop(connection, old)
         await rename(connection, live, "", OLD)
         await rename(connection, live, SHADOW, "")
-        await connection.execute(DROP_PARKED, live)
-        await connection.execute(_MOVE_PARKED, shadow, live)
+        await take_up_skipped(connection, filling.store, projection)
         await connection.execute(_SWITCHED, live, lease.position, source)
         await connection.execute(_KEPT, old, live_position, live_source)
         await connection.execute(_FORGET_SHADOW, shadow)
-        rebuilt.parked = await connection.fetchval("SELECT count(*) FROM parked WHERE projection = $1", live)
+        rebuilt.parked = await number_parked(connection, live)
         await renew(connection)
     rebuilt.position = lease.position

@@ -1,4 +1,6 @@
-"""The tables beside a live one: the shadow that a rebuild fills, and the old one that it has replaced."""
+"""The tables beside a live one: the shadow that a rebuild fills, and the old one that it has replaced.
+
+What is parked belongs to the table that lacks it, and goes where that goes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,9 +13,12 @@ from infrastructure.read_table import COLUMN_TYPES
 from projections.projection import Projection
 
 SHADOW, OLD = "__new", "__old"
+ASIDE = "__out"
+"""Of a table that changes places with another, until the transaction ends."""
 DIFFERENCES_SHOWN = 20
 
-DROP_PARKED = "DELETE FROM parked WHERE projection = $1"
+MOVE_PARKED = "UPDATE parked SET projection = $2 WHERE projection = ANY ($1::text[])"
+_DROP_PARKED = "DELETE FROM parked WHERE projection = $1"
 # Also those of an earlier rebuild with another number of processes.
 FORGET_SHARES = """WITH shares AS (
         DELETE FROM projections WHERE name ~ ('^' || $1 || '_[0-9]+of[0-9]+$') RETURNING name
@@ -63,14 +68,13 @@ async def make_shadow(pool: Pool, live: str, lease: Lease, source: str) -> None:
     shadow = lease.name
     async with pool.acquire() as connection, connection.transaction():
         await hold(connection, lease)
-        await connection.execute(f"DROP TABLE IF EXISTS {shadow}")
+        await drop(connection, shadow)
         await connection.execute(f"CREATE TABLE {shadow} (LIKE {live} INCLUDING ALL)")
         for (grant,) in await connection.fetch(_GRANTS, live, shadow):
             await connection.execute(grant)
         names = dict(map(tuple, await connection.fetch(_INDEXES, live)))
         for definition, made in map(tuple, await connection.fetch(_INDEXES, shadow)):
             await connection.execute(f"ALTER INDEX {made} RENAME TO {names[definition]}{SHADOW}")
-        await connection.execute(DROP_PARKED, shadow)
         await connection.execute(FORGET_SHARES, shadow)
         await connection.execute(_BEGIN, shadow, source)
     lease.position = 0
@@ -98,8 +102,16 @@ def _difference(names: Sequence[object], before: str | None, after: str | None) 
     return Difference(key, had, has)
 
 
+async def drop(connection: Connection, table: str) -> None:
+    """A table, if it is there, together with what is parked of it."""
+    await connection.execute(f"DROP TABLE IF EXISTS {table}")
+    await connection.execute(_DROP_PARKED, table)
+
+
 async def rename(connection: Connection, live: str, suffix: str, new_suffix: str) -> None:
-    """A table together with its indexes, so that the live set has the names that migrations know."""
+    """A table together with what is parked of it, and its indexes, so that the live set has the names that migrations
+    know."""
+    await connection.execute(MOVE_PARKED, [live + suffix], live + new_suffix)
     await connection.execute(f"ALTER TABLE {live}{suffix} RENAME TO {live}{new_suffix}")
     for _, index in map(tuple, await connection.fetch(_INDEXES, live + new_suffix)):
         await connection.execute(f"ALTER INDEX {index} RENAME TO {index.removesuffix(suffix)}{new_suffix}")

@@ -29,7 +29,7 @@ from infrastructure.filling import Filling, Progress
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.positions import Positions
 from infrastructure.read_table import ReadTable
-from infrastructure.shadow_table import hold
+from infrastructure.shadow_table import MOVE_PARKED, hold
 from infrastructure.vault import MasterKeys, Vault
 from projections.projection import Projection
 
@@ -44,7 +44,6 @@ _TAKE = """INSERT INTO projections (name, epoch) SELECT name, $2 FROM unnest($1:
     ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch RETURNING name, position"""
 _STAND = "SELECT avg(position)::bigint FROM projections WHERE name = ANY ($1::text[])"
 _JOIN = "DELETE FROM projections WHERE name = ANY ($1::text[]) AND position = $2 AND epoch = $3 RETURNING name"
-_MOVE_PARKED = "UPDATE parked SET projection = $2 WHERE projection = ANY ($1::text[])"
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +114,7 @@ async def fill_in_shares(
         await leases.advance(connection, [shadow], until)
         if len(await connection.fetch(_JOIN, names, until, shadow.epoch)) != len(names):
             raise LeaseLost(", ".join(names))
-        await connection.execute(_MOVE_PARKED, names, shadow.name)
+        await connection.execute(MOVE_PARKED, names, shadow.name)
     shadow.position = until
 
 

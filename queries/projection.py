@@ -13,7 +13,8 @@ PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.p
         round(p.facts_per_s::numeric, 1)::float8 AS facts_per_s, CASE WHEN p.facts_per_s > 0
             THEN round(((h.position - p.position) / p.facts_per_s)::numeric, 3)::float8 END AS eta_s,
         p.owner, p.epoch, p.lease_until > clock_timestamp() AS running,
-        (SELECT count(*) FROM parked WHERE projection = p.name) AS parked, p.last_error, p.updated_at,
+        (SELECT count(*) FROM parked WHERE projection = p.name AND p.name NOT LIKE '%\\_\\_%') AS parked,
+        p.last_error, p.updated_at,
         coalesce(p.source <> running.source, false) AS older_code
     FROM projections p CROSS JOIN head h LEFT JOIN facts f ON f.position = p.position + 1
         LEFT JOIN unnest($1::text[], $2::text[]) AS running (name, source) ON running.name = p.name
@@ -25,8 +26,9 @@ PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.p
 class ProjectionState:
     """`lag` is how many facts it has yet to see, `lag_s` since when, `eta_s` how long that takes at the present rate.
 
-    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them. `older_code`:
-    rows that were folded before the code changed stand beside new ones; a rebuild makes them all alike."""
+    With `running` false nobody holds its lease. `parked` facts wait for someone to retry or skip them; what
+    a rebuild parks is counted at its end. `older_code`: rows that were folded before the code changed stand beside
+    new ones; a rebuild makes them all alike."""
 
     name: str
     position: int

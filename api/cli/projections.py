@@ -95,12 +95,16 @@ def _tell(name: str, rebuilt: "Rebuilt") -> None:
         say(f"An earlier rebuild was interrupted, and this one began anew: {rebuilt.begun_anew}.", style="yellow")
     if rebuilt.processes:
         say(f"An earlier rebuild was interrupted, and this one went on with as many processes: {rebuilt.processes}.")
-    if rebuilt.parked:
-        say(f"{rebuilt.parked} facts are parked: see `daybook parked list`.", style="yellow")
+    _tell_parked(rebuilt.parked)
     if rebuilt.different is not None:
         say(f"{rebuilt.different} rows were different.", style="yellow" if rebuilt.different else "")
         for each in rebuilt.examples:
             say(f"  {each.key}: {_differing(each)}")
+
+
+def _tell_parked(number: int) -> None:
+    if number:
+        say(f"{number} facts are parked: see `daybook parked list`.", style="yellow")
 
 
 @app.command()
@@ -108,19 +112,20 @@ def rollback(name: Name, as_json: AsJson = False) -> None:
     """Put the table that the last rebuild replaced back; brought up to date."""
     projection = _named(name)
 
-    async def work(shop: "Shop") -> None:
+    async def work(shop: "Shop") -> int:
         from infrastructure.rebuild import roll_back
 
         try:
-            await roll_back(shop.pool, shop.store, projection)
+            return await roll_back(shop.pool, shop.store, projection)
         except LookupError as missing:
             raise Refused(str(missing)) from None
 
-    in_shop(work, tool_settings())
+    parked = in_shop(work, tool_settings())
     if as_json:
-        say_json({"name": name, "rolled_back": True})
+        say_json({"name": name, "rolled_back": True, "parked": parked})
     else:
         say(f"The earlier table of {name} is back.")
+        _tell_parked(parked)
 
 
 def _differing(row: "Difference") -> str:

@@ -28,7 +28,7 @@ LEFT_BEHIND = """SELECT c.relname FROM pg_class c
         AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'facts'::regclass)"""
 SETTLED = """SELECT (SELECT position - 1 FROM head) AS "the head of the book",
     (SELECT coalesce(max(last_position), 0) FROM seals) AS "the newest seal",
-    (SELECT min(position) - 1 FROM parked) AS "a parked fact" """
+    (SELECT min(position) - 1 FROM parked WHERE projection NOT LIKE '%\\_\\_old') AS "a parked fact" """
 CHECKPOINTS = "SELECT name, position FROM projections WHERE name NOT LIKE '%\\_\\_old'"
 
 SWAP_LOCK_TIMEOUT_MS = 300

@@ -136,6 +136,8 @@ async def test_only_what_everybody_has_passed_goes_out(book: ArchivedBook) -> No
         "DELETE FROM seals WHERE last_position > 40",
         """INSERT INTO parked (projection, key, position, stream, version, type)
            VALUES ('sale', 'k', 50, 'order-x', 1, 'OrderPlaced')""",
+        """INSERT INTO parked (projection, key, position, stream, version, type)
+           VALUES ('sale__new', 'k', 50, 'order-x', 1, 'OrderPlaced')""",
         "UPDATE head SET position = 50",
     ):
         await book.admin.execute("CREATE TABLE IF NOT EXISTS kept_seals AS SELECT * FROM seals")
@@ -148,8 +150,12 @@ async def test_only_what_everybody_has_passed_goes_out(book: ArchivedBook) -> No
         )
         await book.pass_by()
         await book.admin.execute("UPDATE projections SET position = (SELECT position FROM head)")
-    # What a rebuild has replaced is kept where it was, and holds nothing back.
-    await book.admin.execute("INSERT INTO projections (name, position) VALUES ('sale__old', 3)")
+    # What a rebuild has replaced is kept where it was, with what it lacks, and holds nothing back.
+    await book.admin.execute(
+        """INSERT INTO projections (name, position) VALUES ('sale__old', 3);
+           INSERT INTO parked (projection, key, position, stream, version, type)
+           VALUES ('sale__old', 'k', 50, 'order-x', 1, 'OrderPlaced')"""
+    )
     assert len(await book.archive()) == 6
 
 

@@ -12,6 +12,7 @@ from commands.stock import stocks
 from events.cart import CartLineAdded
 from events.store import Append, PositionsArchived, StreamArchived
 from events.values import CartId, OrderId, ProductId, Sku
+from infrastructure import parking
 from infrastructure.archive.judging import check_file
 from infrastructure.feed import position_at, read_feed
 from infrastructure.proofs import prove
@@ -85,6 +86,23 @@ async def test_a_rebuild_says_at_once_what_it_lacks(book: ArchivedBook) -> None:
     rebuilt = await rebuild(book.pool, book.store, stock_level, owner="test")
     assert rebuilt.position == await book.store.head()
     assert await book.pool.fetchval("SELECT on_hand FROM stock_level") == 40
+
+
+async def test_a_parked_fact_that_a_rollback_has_brought_back_is_not_lost_with_its_archive(book: ArchivedBook) -> None:
+    (made,) = await book.archive(to_position=PART)
+    stream = f"order-{await book.first('order')}"
+    parked = await book.admin.fetchval(
+        """INSERT INTO parked (projection, key, position, stream, version, type, error)
+           VALUES ('sale', $1, 5, $2, 1, 'OrderPlaced', 'for a test') RETURNING id""",
+        f"stream:{stream}",
+        stream,
+    )
+    with pytest.raises(PositionsArchived, match=made.path.name):
+        await parking.retry(book.pool, book.store, parked)
+    assert await book.pool.fetchval("SELECT count(*) FROM parked") == 1
+    await book.restore(made)
+    await parking.retry(book.pool, book.store, parked)
+    assert await book.pool.fetchval("SELECT count(*) FROM parked") == 0
 
 
 async def test_a_time_that_only_an_archive_can_tell_of_is_no_position(book: ArchivedBook) -> None:

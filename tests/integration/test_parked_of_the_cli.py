@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,18 +51,25 @@ def test_a_parked_fact_is_listed_tried_again_and_skipped(
         monkeypatch.setenv(name, value)
     in_shop(_overflow, settings_for(own_database_url, redis_url, key_prefix, tmp_path))
 
-    def said(*arguments: str, code: ExitCode) -> str:
+    def said(*arguments: str, code: ExitCode, of: str = "parked") -> str:
         capsys.readouterr()
-        assert call(["parked", *arguments]) == code, capsys.readouterr()
+        assert call([of, *arguments]) == code, capsys.readouterr()
         return capsys.readouterr().out
 
-    listed = json.loads(said("list", "--json", code=ExitCode.REFUSED))["data"]
+    def parked() -> Any:
+        return json.loads(said("list", "--json", code=ExitCode.REFUSED))["data"]
+
+    listed = parked()
     assert [(fact["projection"], fact["error"] is None) for fact in listed] == [
         ("stock_level", False),
         ("stock_level", True),
     ]
     assert "waits behind an earlier one" in said("list", code=ExitCode.REFUSED)
     first = str(listed[0]["id"])
+    assert "3 facts are parked" in said("rebuild", "stock_level", code=ExitCode.OK, of="projections")
+    assert [fact["id"] for fact in parked()] != [fact["id"] for fact in listed]
+    assert "2 facts are parked" in said("rollback", "stock_level", code=ExitCode.OK, of="projections")
+    assert parked() == listed
     assert said("retry", first, code=ExitCode.REFUSED) == "2 still wait.\n"
     assert json.loads(said("retry", first, "--json", code=ExitCode.REFUSED)) == {"waiting": 2}
     assert json.loads(said("skip", first, "--reason", "typing error", "--json", code=ExitCode.OK)) == {"waiting": 0}
