@@ -139,7 +139,7 @@ class Answers:
         position = held.position
         if self._near.is_current(*changed, position):
             position = max(position, self._near.heard(subject.projections))
-        elif self._near.listening:  # we have heard of a change, even if Redis could not be told
+        elif self._near.is_overtaken(*changed, position):
             return None, ""
         found = Answer(position, held.body, generation, held.good_for_s)
         return (found, None) if position >= at_least else (None, "")

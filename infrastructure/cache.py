@@ -2,7 +2,9 @@
 
 A projector marks what it has changed with the position of the change, and an entry is only ever replaced by one that
 stands for the same position or a later one. So a reader that fetched a row before the change and is slow to put it
-into the cache cannot bring the old row back. Without Redis everything is right, only slower.
+into the cache cannot bring the old row back. Marks are put off for a moment, so that one telling is of several pages;
+who hears of changes as they are committed (near_cache) takes no entry meanwhile that has been overtaken. Without Redis
+everything is right, only slower.
 """
 
 import asyncio
@@ -26,7 +28,9 @@ TTL_S = 60
 TIMEOUT_S = 0.25
 PAUSE_AFTER_FAILURE_S = 1.0
 CONNECTIONS = 64
-MAX_MISSED = 10_000
+MAX_UNTOLD = 10_000
+TOLD_AT_ONCE = 2_000
+"""Changes that are not put off any more: they are as many as one telling should have."""
 SAY_FULL_EVERY_S = 60.0
 FULL = 2
 """Instead of a turn: there is no room to note whose turn it is."""
@@ -97,8 +101,8 @@ class RedisCache:
         self._look = client.register_script(_LOOK)
         self._script = lru_cache(client.register_script)
         self._quiet_until = self._full_until = 0.0
-        self._missed: dict[str, int] = {}
-        """Entries that changed while Redis could not be told, and since which position."""
+        self._untold: dict[str, int] = {}
+        """Entries that have changed, and at which position, since Redis was last told."""
         self._metrics = metrics or Metrics()
 
     async def get(
@@ -117,8 +121,9 @@ class RedisCache:
         Who finds none may have `turn_s` seconds to fetch it, unless another one has them already. Where Redis cannot
         say, everyone has."""
         names = [self._name(kind, identity), self._name(*changed), self._name("turn:" + kind, identity)]
-        await self.make_up()
-        if self._resting() or not self._missed.keys().isdisjoint(names):
+        if not self._untold.keys().isdisjoint(names):
+            await self.tell()
+        if self._resting() or not self._untold.keys().isdisjoint(names):
             self._metrics.cache_read(kind, "away")
             return Seen(None, "")
         token = secrets.token_hex(8)
@@ -153,25 +158,28 @@ class RedisCache:
                 self._failed(error)
 
     async def changed(self, kind: str, keys: Sequence[Key], position: int) -> None:
-        """Drop these entries, and keep out whatever was read before `position`. What fails is made up for later."""
-        await self._mark_all(self._missed | {self._name(kind, ":".join(map(str, key))): position for key in keys})
+        """Once Redis is told, these entries are dropped, and whatever was read before `position` is kept out."""
+        self._untold |= {self._name(kind, ":".join(map(str, key))): position for key in keys}
+        if len(self._untold) >= TOLD_AT_ONCE:
+            await self.tell()
+            self._untold = dict(islice(self._untold.items(), MAX_UNTOLD))
 
-    async def make_up(self) -> None:
-        """Mark what has changed while Redis could not be told."""
-        if self._missed and not self._resting():
-            await self._mark_all(self._missed)
+    @property
+    def has_untold(self) -> bool:
+        return bool(self._untold)
 
-    async def _mark_all(self, names: dict[str, int]) -> None:
+    async def tell(self) -> None:
+        """Tell Redis of all that has changed. What fails is still to be told."""
+        telling = self._untold.copy()
+        if not telling or self._resting():
+            return
         try:
-            if not self._resting():
-                if not await self._mark(keys=list(names), args=[TTL_S, *names.values()]):
-                    self._is_full()
-                # Two may be at it: what the other one has failed to tell meanwhile is still to be told.
-                self._missed = {name: since for name, since in self._missed.items() if names.get(name) != since}
-                return
+            if not await self._mark(keys=list(telling), args=[TTL_S, *telling.values()]):
+                self._is_full()
+            # Meanwhile some may have changed again.
+            self._untold = {name: since for name, since in self._untold.items() if telling.get(name) != since}
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
-        self._missed = dict(islice((self._missed | names).items(), MAX_MISSED))
 
     async def asked(self, script: str, names: Sequence[str], *args: float | str) -> Any | None:
         """What a script answers about keys of ours, in one round trip; None where Redis cannot say."""

@@ -25,12 +25,16 @@ NOTHING_KNOWN: Mapping[Key, Any] = {}
 
 
 class RowCache(Protocol):
-    """Where rows are kept for readers in a hurry. Told after the commit what has changed; must not raise."""
+    """Where rows are kept for readers in a hurry. Must not raise."""
 
-    async def changed(self, kind: str, keys: Sequence[Key], position: int) -> None: ...
+    async def changed(self, kind: str, keys: Sequence[Key], position: int) -> None:
+        """To be noted after the commit; readers notice once it is told."""
 
-    async def make_up(self) -> None:
-        """Tell what could not be told."""
+    @property
+    def has_untold(self) -> bool: ...
+
+    async def tell(self) -> None:
+        """Tell what was noted; what cannot be told now is still to be told."""
 
 
 async def fold_page(

@@ -105,6 +105,10 @@ class NearCache:
         """Whether nothing that we know of has changed since `position`."""
         return self.listening and position >= max(self._floor, self._changed.get((kind, identity), 0))
 
+    def is_overtaken(self, kind: str, identity: str, position: int) -> bool:
+        """Whether we have heard of a change since `position`, or may have missed one; Redis may not know of it yet."""
+        return self.listening and not self.is_current(kind, identity, position)
+
     def heard(self, projections: Sequence[str]) -> int:
         """Up to which position every change to all of these is known."""
         return min([self._heard.get(name, 0) for name in projections]) if self.listening else 0

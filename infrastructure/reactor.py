@@ -130,7 +130,7 @@ class Reactor:
         reached = min(self._under_way, default=self._read_to + 1) - 1
         if reached > lease.position:
             async with self._pool.acquire() as connection, connection.transaction():
-                await self._leases.advance(connection, [lease], reached)
+                await self._leases.advance(connection, [lease], reached, repeatable=True)
             lease.position = reached
 
     async def _watched(self, fact: Recorded) -> None:

@@ -78,7 +78,7 @@ async def get_cart(
 
 async def _held(cart_id: str, read: Read, generation: int) -> bytes | None:
     held = await read.shop.cache.get(*_entry(cart_id), at_least=read.min_position, generation=generation)
-    if held is None:
+    if held is None or read.shop.near.is_overtaken(*_entry(cart_id), held[0]):
         return None
     position, entry = held
     read.stands_for(position)

@@ -76,6 +76,7 @@ async def test_whoever_knows_of_a_new_generation_takes_nothing_of_the_old_one(ca
 async def test_nothing_stays_for_ever(cache: RedisCache, redis_url: str, key_prefix: str) -> None:
     await cache.put("product", "e", 1, b"one")
     await cache.changed("product", [("f",), ("g", 2)], 1)
+    await cache.tell()
     async with redis.asyncio.Redis.from_url(redis_url) as client:
         lives = [await client.ttl(f"{key_prefix}product:{identity}") for identity in ("e", "f", "g:2")]
     assert all(0 < seconds <= caching.TTL_S for seconds in lives)
@@ -145,6 +146,7 @@ async def test_a_full_redis_answers_from_what_it_has_lets_go_and_takes_in_again(
         await cache.put("product", "new", 1, b"one")
         assert await cache.get("product", "new") is None
         await cache.changed("product", [("changing",)], 2)
+        await cache.tell()
         assert await own_redis.get("full:product:changing") is None
         seen = await cache.look("product", "new", ("product", "new"), turn_s=1)
         assert seen == (None, "")  # nobody's turn is noted, so nobody waits for it
@@ -167,12 +169,14 @@ async def test_a_slow_redis_is_waited_for_a_moment_and_used_again_once_it_is_qui
         for _ in range(20):
             assert await cache.get("product", "slow") is None
         assert time.monotonic() - started < 15 * caching.TIMEOUT_S
-        await cache.changed("product", [("slow",)], 2)  # which has to be made up for
+        await cache.changed("product", [("slow",)], 2)
+        await cache.tell()
+        assert (await cache.get("product", "slow"), cache.has_untold) == (None, True)
         between.delay_s = 0.0
         async with asyncio.timeout(60):
             while await cache.get("product", "other") is None:
                 await cache.put("product", "other", 1, b"other")
-        assert await cache.get("product", "slow") is None  # it has been made up for meanwhile
+        assert (await cache.get("product", "slow"), cache.has_untold) == (None, False)
         await cache.put("product", "slow", 1, b"one")
         assert await cache.get("product", "slow") is None
         await cache.put("product", "slow", 2, b"two")

@@ -90,6 +90,23 @@ async def test_what_a_killed_worker_held_is_taken_over(engine: Engine, impatient
     assert (await engine.checkpoint("tally_a"))["owner"] is None
 
 
+async def test_leases_that_have_all_moved_need_no_renewal_of_their_own(engine: Engine) -> None:
+    worker = engine.projector(tally("tally_a"), tally("tally_b"))
+    await worker._open()
+    await worker._leases.take()
+    await engine.receive(("MOVED", 1))
+    ends = "SELECT min(lease_until) FROM projections WHERE name = ANY ('{tally_a,tally_b}')"
+    until = await engine.pool.fetchval(ends)
+    assert await worker._turn()
+    assert (await engine.pool.fetchval(ends) > until, worker._renew_at > 0) == (True, True)
+    worker._renew_at = 0.0
+    worker._failing_until["tally_b"] = float("inf")
+    await engine.receive(("ALONE", 1))
+    assert await worker._turn()
+    assert worker._renew_at == 0, "one has not moved"
+    await worker._leases.release()
+
+
 async def test_one_whose_table_fails_stays_behind_and_the_others_go_on(engine: Engine, impatient: None) -> None:
     worker = asyncio.create_task(engine.projector(tally("tally_a"), tally("tally_b")).run())
     good = await engine.receive(("BEFORE", 1))
