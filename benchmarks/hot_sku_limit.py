@@ -30,7 +30,7 @@ class Scribe(Committer):
         at = datetime.now(UTC)
         for waiting in batch:
             waiting.append.ticket.stored = True
-            waiting.answer.set_result(Appended(self.appends, at))
+            waiting.answer(Appended(self.appends, at))
         await asyncio.sleep(0)  # as waiting for the database does, it lets the callers go on
 
 

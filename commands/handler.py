@@ -23,7 +23,7 @@ from commands.states import Known, Replayed, States
 from commands.streams import Streams, Unread
 from events import Event
 from events.quick import quick
-from events.store import Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
+from events.store import Appended, Conflict, EventStore, IdempotencyKey, Metadata, StoreBusy, StreamArchived
 
 S = TypeVar("S")
 Decision = Callable[[Reading], Sequence[Event]]
@@ -187,17 +187,18 @@ class Handler:
                     return await self._refuse(events, once)
                 return Done((), reading.versions(), await self._store.head())
             key = None if once is None else once.stored_as(Done(events, reading.versions(), 0))
-            append, settled = self._sending.send(reading, events, metadata, occurred_at, key)
-            await settled  # not the append itself, which goes on if the caller goes
-            try:
-                appended = append.result()
-            except Conflict:
-                if attempt > 1:  # at first, what it stumbled over is enough
-                    await self._streams.forget_moved(reading.entries())
-                continue
-            if appended.replayed is not None:
-                return _replayed(appended.replayed, appended.position, once)
-            return Done(events, reading.versions(), appended.position)
+            sent = self._sending.send(reading, events, metadata, occurred_at, key)
+            await sent.ended()
+            match sent.outcome:
+                case Appended(position, replayed=None):
+                    return Done(events, reading.versions(), position)
+                case Appended(position, replayed=IdempotencyKey() as known):
+                    return _replayed(known, position, once)
+                case Conflict():
+                    if attempt > 1:  # at first, what it stumbled over is enough
+                        await self._streams.forget_moved(reading.entries())
+                case BaseException() as error:
+                    raise error
         raise StoreBusy("others were first every time")
 
     async def _answer(self, question: Callable[[Reading], S], *, assuming: bool) -> tuple[Reading, S | Rejected]:

@@ -5,21 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from commands.decider import Ref
 from commands.reading import Reading
 from commands.states import Known, States
-from commands.streams import Entry, Streams, wrote
+from commands.streams import Entry, Sent, Streams
 from events import Event
-from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, Ticket
-
-
-class Sent(NamedTuple):
-    """`settled` is done when the end of the `append` has been taken in."""
-
-    append: "asyncio.Future[Appended]"
-    settled: "asyncio.Future[None]"
+from events.store import Append, Appended, Conflict, EventStore, IdempotencyKey, Metadata, Outcome, Ticket
 
 
 @dataclass(eq=False, slots=True)
@@ -60,47 +54,42 @@ class Sending:
         key: IdempotencyKey | None,
     ) -> Sent:
         """Nothing may be awaited between the decision and this: the order of decisions is the order of appends."""
+        sent = Sent()
         expected: dict[str, int] = {}
         after: dict[str, Ticket] = {}
         for stream, seen in reading.seen.items():
             expected[stream] = seen.entry.version
-            if seen.entry.ticket is not None:
-                after[stream] = seen.entry.ticket
-        escrows = reading.escrows()
-        append = Append(
-            events, expected, metadata, occurred_at, key, after=after, streams=reading.written, escrows=escrows
-        )
-        task = asyncio.ensure_future(self._store.append(append))
-        settled: asyncio.Future[None] = task.get_loop().create_future()
-        task.add_done_callback(lambda task: self._settle(task, reading, settled))
-        for stream in escrows:
-            self._streams.sent(stream, task)
-        for stream, seen in reading.seen.items():
+            if seen.entry.pending is not None:
+                after[stream] = seen.entry.pending
             if seen.is_written:
-                seen.entry.moved_by = task
-                self._streams.put(stream, Entry(seen.version, seen.state, task, append.ticket))
+                seen.entry.moved_by = sent
+                self._streams.put(stream, Entry(seen.version, seen.state, sent))
+        escrows = reading.escrows()
+        for stream in escrows:
+            self._streams.sent(stream, sent)
         self._streams.trim()
-        return Sent(task, settled)
+        append = Append(events, expected, metadata, occurred_at, key, sent, after, reading.written, escrows)
+        self._store.send(append, partial(self._settle, sent, reading))
+        return sent
 
-    def _settle(self, task: "asyncio.Future[Appended]", reading: Reading, settled: "asyncio.Future[None]") -> None:
+    def _settle(self, sent: Sent, reading: Reading, outcome: Outcome) -> None:
         """Runs before those who wait for the append go on: nobody may build on facts that were not written."""
-        if not settled.done():  # else its caller has gone
-            settled.set_result(None)
+        sent.end(outcome)
         streams = self._streams
         for stream, seen in reading.seen.items():
             if seen.ref.fold.balance is not None:
-                streams.ended(stream, task)
-        if not wrote(task):
+                streams.ended(stream, sent)
+        if not isinstance(outcome, Appended) or outcome.replayed is not None:
             streams.forget(*reading.written)
-            if not task.cancelled() and isinstance(conflict := task.exception(), Conflict):
-                streams.lost(conflict.stream)
+            if isinstance(outcome, Conflict):
+                streams.lost(outcome.stream)
             return
-        position, _, _, passed = task.result()
+        position, _, _, passed = outcome
         for stream, seen in reading.seen.items():
             if not seen.is_written:
                 continue
-            if (entry := streams.get(stream)) is not None and entry.pending is task:
-                entry.pending = entry.ticket = None
+            if (entry := streams.get(stream)) is not None and entry.pending is sent:
+                entry.pending = None
             before = seen.entry.version
             if stream in passed:  # what is known of it leaves others' facts out
                 streams.passed(stream, passed[stream], passed[stream] + seen.version - before)

@@ -3,12 +3,12 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from commands.decider import Ref
 from commands.states import Known, States
-from events.store import Appended, EventStore, Ticket
+from events.store import NONE_PASSED, Appended, EventStore, Outcome, Ticket
 
 MAX_FACTS_WARMED = 20_000
 MAX_CONTESTED = 1_000
@@ -16,16 +16,48 @@ READ_EVERY = 10_000
 """Versions of a stream that several processes lead on without knowing of each other."""
 
 
+@dataclass(eq=False, slots=True)
+class Sent(Ticket):
+    """An append of this process, and what has become of it."""
+
+    outcome: Outcome | None = None
+    waiting: "list[asyncio.Future[None]]" = field(default_factory=list)
+
+    def ended(self) -> "asyncio.Future[None]":
+        """Done when the `outcome` is there and has been taken in. It may be cancelled: the append goes on."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.outcome is None:
+            self.waiting.append(ended)
+        else:
+            ended.set_result(None)
+        return ended
+
+    def end(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        for each in self.waiting:
+            if not each.done():  # else whoever waited has gone
+                each.set_result(None)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether it has stored its facts."""
+        return isinstance(self.outcome, Appended) and self.outcome.replayed is None
+
+    @property
+    def passed(self) -> Mapping[str, int]:
+        """See events.store.Appended."""
+        return self.outcome.passed if isinstance(self.outcome, Appended) else NONE_PASSED
+
+
 @dataclass(slots=True)
 class Entry:
-    """A stream as this process knows it: `pending` is the append that its newest facts travel in, with its `ticket`,
-    and `moved_by` the append of this process that leads beyond it."""
+    """A stream as this process knows it: `pending` is the append that its newest facts travel in, and `moved_by` the
+    append of this process that leads beyond it."""
 
     version: int
     state: Any
-    pending: "asyncio.Future[Appended] | None" = None
-    ticket: Ticket | None = None
-    moved_by: "asyncio.Future[Appended] | None" = None
+    pending: Sent | None = None
+    moved_by: Sent | None = None
 
 
 class Unread(Exception):
@@ -44,7 +76,7 @@ class Streams:
         self._contested: OrderedDict[str, Known | None] = OrderedDict()
         """Streams that others write to as well, and what they were last known to have come to: to be gone on from."""
         self._loading: dict[str, asyncio.Future[None]] = {}
-        self._under_way: dict[str, asyncio.Future[Appended]] = {}
+        self._under_way: dict[str, Sent] = {}
         """The newest append of this process to each stream that has a balance."""
 
     def __len__(self) -> int:
@@ -89,11 +121,11 @@ class Streams:
         ):
             self._contested[stream] = known
 
-    def sent(self, stream: str, append: "asyncio.Future[Appended]") -> None:
+    def sent(self, stream: str, append: Sent) -> None:
         """Whoever reads the stream before this append has ended would be behind at once."""
         self._under_way[stream] = append
 
-    def ended(self, stream: str, append: "asyncio.Future[Appended]") -> None:
+    def ended(self, stream: str, append: Sent) -> None:
         if self._under_way.get(stream) is append:
             del self._under_way[stream]
 
@@ -118,8 +150,8 @@ class Streams:
         done = asyncio.get_running_loop().create_future()
         self._loading |= {ref.stream: done for ref in refs}
         try:
-            if under_way := {self._under_way[ref.stream] for ref in refs if ref.stream in self._under_way}:
-                await asyncio.wait(under_way)
+            for append in {self._under_way[ref.stream] for ref in refs if ref.stream in self._under_way}:
+                await append.ended()
             since = {ref.stream: known for ref in refs if (known := self._contested.get(ref.stream)) is not None}
             for stream, known in (await self._states.read(refs, since)).items():
                 self._entries.setdefault(stream, Entry(*known))
@@ -164,18 +196,13 @@ class Streams:
         current = await self._store.versions(list(seen))
         moved = {stream: entry.moved_by for stream, entry in seen.items() if current[stream] != entry.version}
         is_written = await _all_written(moved.values())
-        stale = [stream for stream, by in moved.items() if by is None or (wrote(by) and stream in by.result().passed)]
+        stale = [stream for stream, by in moved.items() if by is None or stream in by.passed]
         self.forget(*stale)
         return is_written and not stale
 
 
-async def _all_written(appends: Iterable["asyncio.Future[Appended] | None"]) -> bool:
-    tasks = {task for task in appends if task is not None}
-    if tasks:
-        await asyncio.wait(tasks)
-    return all(map(wrote, tasks))
-
-
-def wrote(task: "asyncio.Future[Appended]") -> bool:
-    """Whether this append, which has ended, stored its facts."""
-    return not task.cancelled() and task.exception() is None and task.result().replayed is None
+async def _all_written(appends: Iterable[Sent | None]) -> bool:
+    sent = {append for append in appends if append is not None}
+    for append in sent:
+        await append.ended()
+    return all(append.is_written for append in sent)

@@ -1,10 +1,11 @@
 """The port to the book of original entry: what an append asks for, what it answers, and how facts are read back."""
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from events import Event
@@ -77,13 +78,11 @@ class IdempotencyKey:
     answer: bytes = b""
 
 
+@dataclass(eq=False, slots=True)
 class Ticket:
     """What an append is known by while it is under way; `stored` as soon as its facts are in the book."""
 
-    __slots__ = ("stored",)
-
-    def __init__(self) -> None:
-        self.stored = False
+    stored: bool = False
 
 
 class Escrow(NamedTuple):
@@ -136,6 +135,10 @@ class Appended(NamedTuple):
     recorded_at: datetime
     replayed: IdempotencyKey | None = None
     passed: Mapping[str, int] = NONE_PASSED
+
+
+Outcome = Appended | BaseException
+"""What became of an append: its answer, or what it raised."""
 
 
 class Conflict(Exception):
@@ -202,6 +205,12 @@ class EventStore(Protocol):
         Raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
         ...
 
+    def send(self, append: Append, tell: Callable[[Outcome], None]) -> None:
+        """The same for those who do not wait: nobody can take it back, and `tell` is called once.
+
+        Of appends that are stored together, all are told before anyone who waits goes on. `tell` may not raise."""
+        ...
+
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
         """All facts of these streams, each stream's in order of version.
 
@@ -226,3 +235,15 @@ class EventStore(Protocol):
     async def head(self) -> int:
         """The position of the newest fact; 0 for an empty book. Positions have no gaps."""
         ...
+
+
+def told(append: Coroutine[Any, Any, Appended], tell: Callable[[Outcome], None]) -> None:
+    """`send`, for stores whose appends are coroutines."""
+
+    def ended(task: asyncio.Task[Appended]) -> None:
+        if task.cancelled():
+            tell(Unacknowledged("the program is ending"))
+        else:
+            tell(task.exception() or task.result())
+
+    asyncio.get_running_loop().create_task(append).add_done_callback(ended)

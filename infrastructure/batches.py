@@ -1,14 +1,13 @@
 """What waits to be stored, how much of it travels together, and how each append of a batch is answered."""
 
-import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 import asyncpg
 
-from events.store import NONE_PASSED, Appended, Conflict, IdempotencyKey
+from events.store import NONE_PASSED, Appended, Conflict, IdempotencyKey, Outcome
 from infrastructure.append_call import conditions
 from infrastructure.raw_append import RawAppend
 
@@ -18,9 +17,15 @@ WHOLE_QUEUE_APPENDS = 128
 MAX_BATCH_FACTS = 4_000
 
 
-class Waiting(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Waiting:
     append: RawAppend
-    answer: "asyncio.Future[Appended]"
+    tell: Callable[[Outcome], None]
+    outcome: Outcome | None = None
+
+    def answer(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.tell(outcome)
 
 
 def next_batch(queue: deque[Waiting]) -> list[Waiting]:
@@ -44,21 +49,24 @@ def next_batch(queue: deque[Waiting]) -> list[Waiting]:
 
 def fail(batch: Sequence[Waiting], error: Exception) -> None:
     for waiting in batch:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(error)
+        if waiting.outcome is None:
+            waiting.answer(error)
+
+
+def answered(batch: Sequence[Waiting]) -> list[tuple[Outcome, int]]:
+    """What became of those that have an answer by now, and how many facts each has."""
+    return [(each.outcome, len(each.append.facts)) for each in batch if each.outcome is not None]
 
 
 def answer_stored(batch: Sequence[Waiting], positions: Mapping[str, int], at: datetime) -> list[Waiting]:
     """Answer those whose facts an earlier attempt has stored, `positions` by id, and give back the others."""
     others = []
     for waiting in batch:
-        facts = waiting.append.facts
-        if facts and facts[0].id in positions:
-            waiting.append.ticket.stored = True
-            if not waiting.answer.done():
-                append = waiting.append
-                passed = {stream: append.expected[stream] for stream in append.escrows}  # for all that is known by now
-                waiting.answer.set_result(Appended(positions[facts[-1].id], at, passed=passed))
+        append = waiting.append
+        if append.facts and append.facts[0].id in positions:
+            append.ticket.stored = True
+            passed = {stream: append.expected[stream] for stream in append.escrows}  # for all that is known by now
+            waiting.answer(Appended(positions[append.facts[-1].id], at, passed=passed))
         else:
             others.append(waiting)
     return others
@@ -75,23 +83,19 @@ def answer_judged(batch: Sequence[Waiting], row: asyncpg.Record) -> None:
         append = waiting.append
         if position >= 0:
             append.ticket.stored = True
-        if waiting.answer.done():  # its caller has gone
-            continue
         if request in replayed:
             place = replayed[request]
             assert append.key is not None
             known = IdempotencyKey(append.key.key, row["replayed_hash"][place], row["replayed_answer"][place])
-            waiting.answer.set_result(
-                Appended(row["replayed_position"][place], row["replayed_at"][place], replayed=known)
-            )
+            waiting.answer(Appended(row["replayed_position"][place], row["replayed_at"][place], replayed=known))
         elif failed:
             if streams_of_conditions is None:
                 streams_of_conditions = conditions(each.append for each in batch)
             stream, expected = streams_of_conditions[failed - 1]
-            waiting.answer.set_exception(Conflict(stream, expected, row["c_version"][failed - 1]))
+            waiting.answer(Conflict(stream, expected, row["c_version"][failed - 1]))
         else:
             by = _versions(append, row["c_version"]) if request in passed else NONE_PASSED
-            waiting.answer.set_result(Appended(position + len(append.facts), at, passed=by))
+            waiting.answer(Appended(position + len(append.facts), at, passed=by))
 
 
 def _versions(append: RawAppend, c_version: Sequence[int]) -> dict[str, int]:

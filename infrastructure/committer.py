@@ -9,15 +9,16 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from uuid import uuid4
 
 import asyncpg
 import structlog
 
 from events import EVENT_TYPES
-from events.store import Appended, AppendRefused, StoreBusy, Unacknowledged
+from events.store import Appended, AppendRefused, Outcome, StoreBusy, Unacknowledged
 from infrastructure.append_call import APPEND, arguments
-from infrastructure.batches import Waiting, answer_judged, answer_stored, fail, next_batch
+from infrastructure.batches import Waiting, answer_judged, answer_stored, answered, fail, next_batch
 from infrastructure.database import PATIENCE_S
 from infrastructure.metrics import Metrics
 from infrastructure.personal import Divider
@@ -57,7 +58,7 @@ log = structlog.get_logger(__name__)
 
 
 class Committer:
-    """One per process. `submit` may be called concurrently; answers come in the order of the commits."""
+    """One per process. Appends may be asked for concurrently; answers come in the order of the commits."""
 
     def __init__(
         self,
@@ -104,13 +105,17 @@ class Committer:
         """To be awaited; that raises Conflict, AppendRefused, StoreBusy or Unacknowledged."""
         assert self._loop is not None
         answer: asyncio.Future[Appended] = self._loop.create_future()
+        self.take(append, partial(_answer, answer))
+        return answer
+
+    def take(self, append: RawAppend, tell: Callable[[Outcome], None]) -> None:
+        """To be told what became of it: once, when its whole batch is answered, and before anyone else goes on."""
         if self._closing or len(self._queue) >= MAX_WAITING_APPENDS:
             self._metrics.busy()
-            answer.set_exception(StoreBusy(f"{len(self._queue)} appends are waiting"))
+            tell(StoreBusy(f"{len(self._queue)} appends are waiting"))
         else:
-            self._queue.append(Waiting(append, answer))
+            self._queue.append(Waiting(append, tell))
             self._wake.set()
-        return answer
 
     async def _run(self) -> None:
         while True:
@@ -123,8 +128,7 @@ class Committer:
             batch, began = next_batch(self._queue), time.perf_counter()
             try:
                 await self._commit(batch)
-                answers = [(each.answer, len(each.append.facts)) for each in batch if each.answer.done()]
-                self._metrics.commit(answers, len(self._queue), time.perf_counter() - began)
+                self._metrics.commit(answered(batch), len(self._queue), time.perf_counter() - began)
             except Exception as error:  # a bug in here must not leave callers waiting for ever
                 log.exception("committer_failed")
                 fail(batch, Unacknowledged(str(error)))
@@ -143,8 +147,8 @@ class Committer:
                 fail(batch, _gave_up(unanswered))
                 return
             try:
-                batch = await self._sealed(connection, batch)
-                await self._send(connection, batch)
+                await self._seal(connection, batch)
+                row, stored = await self._send(connection, batch)
             except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 fail(batch, _gave_up(unanswered, "the database took too long"))
             except BROKEN as error:
@@ -163,31 +167,40 @@ class Committer:
             except asyncpg.PostgresError as error:  # a full disk, a deadlock: rolled back, and nobody's fault
                 log.error("append_failed", appends=len(batch), error=str(error), sqlstate=error.sqlstate)
                 fail(batch, _gave_up(unanswered, "the database is in trouble"))
+            else:
+                self._answer(batch, row, stored)
             return
 
-    async def _sealed(self, connection: asyncpg.Connection, batch: list[Waiting]) -> list[Waiting]:
-        """With what is personal encrypted: that may take keys, which are made here if there are none."""
+    async def _seal(self, connection: asyncpg.Connection, batch: list[Waiting]) -> None:
+        """Encrypt what is personal: that may take keys, which are made here if there are none."""
         persons = {person for waiting in batch for person in waiting.append.persons}
         if not persons:
-            return batch
+            return
         await self._vault.provide(connection, sorted(persons))
-        return [
-            waiting._replace(append=sealed(waiting.append, self._divider)) if waiting.append.persons else waiting
-            for waiting in batch
-        ]
+        for waiting in batch:
+            if waiting.append.persons:
+                waiting.append = sealed(waiting.append, self._divider)
 
-    async def _send(self, connection: asyncpg.Connection, batch: list[Waiting]) -> None:
+    async def _send(
+        self, connection: asyncpg.Connection, batch: list[Waiting]
+    ) -> tuple[asyncpg.Record, list[asyncpg.Record]]:
+        """What the database says, and if it had the batch before: what of it is stored."""
         appends = arguments([waiting.append for waiting in batch])
         row = await connection.fetchrow(APPEND, self._writer, self._batch, *appends, timeout=STATEMENT_TIMEOUT_S)
         assert row is not None
         self._away_since = None
         if row["again_after"] is None:
+            return row, []
+        after, until = row["again_after"], row["again_until"]
+        return row, await connection.fetch(STORED_BETWEEN, after, until, timeout=STATEMENT_TIMEOUT_S)
+
+    def _answer(self, batch: list[Waiting], row: asyncpg.Record, stored: list[asyncpg.Record]) -> None:
+        """All at once: whoever waits goes on after everyone has been told."""
+        if row["again_after"] is None:
             self._on_commit(row["head_after"])
             answer_judged(batch, row)
             return
-        after, until = row["again_after"], row["again_until"]
-        stored = await connection.fetch(STORED_BETWEEN, after, until, timeout=STATEMENT_TIMEOUT_S)
-        self._on_commit(until)
+        self._on_commit(row["again_until"])
         # What is not there was not stored and rests on nothing: it is judged anew, before all that came later.
         self._queue.extendleft(reversed(answer_stored(batch, dict(map(tuple, stored)), row["at"])))
 
@@ -202,6 +215,15 @@ class Committer:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
         return self._connection
+
+
+def _answer(answer: "asyncio.Future[Appended]", outcome: Outcome) -> None:
+    if answer.done():  # whoever asked has gone
+        return
+    if isinstance(outcome, BaseException):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
 
 
 def _gave_up(unanswered: bool, why: str = "the database cannot be reached") -> Exception:

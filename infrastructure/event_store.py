@@ -1,12 +1,12 @@
 """The book of original entry on PostgreSQL: appends through the committer, reads by position and by stream."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from events import Event
-from events.store import Append, Appended, AppendRefused, Bare, Fact, IdempotencyKey, Recorded
+from events.store import Append, Appended, AppendRefused, Bare, Fact, IdempotencyKey, Outcome, Recorded
 from infrastructure.archive.catalog import check_present, from_beginnings, gaps, refused
 from infrastructure.codec import FactMapper, StoredFact, Undecodable, UnknownFact, Unread, decode_metadata
 from infrastructure.committer import Committer
@@ -105,6 +105,14 @@ class PostgresEventStore:
             refused: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
             refused.set_exception(error)
             return refused
+
+    def send(self, append: Append, tell: Callable[[Outcome], None]) -> None:
+        try:
+            raw = encoded(append, self._mapper.transcoder)
+        except AppendRefused as error:
+            tell(error)
+        else:
+            self._committer.take(raw, tell)
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
         facts = [self._recorded(row) for row in await self._readable(self._pool, await self._reader.rows(streams))]

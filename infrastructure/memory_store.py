@@ -1,10 +1,21 @@
 """The book of original entry in memory, for unit tests: the `EventStore` port, held to the same examination."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from events.store import NONE_PASSED, Append, Appended, AppendRefused, Conflict, Escrow, IdempotencyKey, Recorded
+from events.store import (
+    NONE_PASSED,
+    Append,
+    Appended,
+    AppendRefused,
+    Conflict,
+    Escrow,
+    IdempotencyKey,
+    Outcome,
+    Recorded,
+    told,
+)
 from infrastructure.append_call import SEPARATOR
 from infrastructure.codec import FactMapper, StoredFact
 from infrastructure.raw_append import RawAppend, encoded
@@ -43,6 +54,9 @@ class MemoryEventStore:
         if raw.key is not None:
             self._keys[raw.key.key] = raw.key, Appended(appended.position, appended.recorded_at, replayed=raw.key)
         return appended
+
+    def send(self, append: Append, tell: Callable[[Outcome], None]) -> None:
+        told(self.append(append), tell)
 
     def _is_right(self, stream: str, expected: int, escrow: Escrow | None) -> bool:
         if escrow is None or stream not in self._balances:

@@ -3,7 +3,6 @@
 No label takes a value that a caller chooses: routes are templates, and whatever is not known is `other`.
 """
 
-import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from events.store import Appended, AppendRefused, Conflict, StoreBusy, Unacknowledged
+from events.store import AppendRefused, Conflict, Outcome, StoreBusy, Unacknowledged
 from infrastructure.shared_counts import SHARED
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -95,12 +94,12 @@ class Metrics:
         counts[0].inc()
         counts[1].observe(seconds)
 
-    def commit(self, appends: "Sequence[tuple[asyncio.Future[Appended], int]]", waiting: int, seconds: float) -> None:
-        """The appends of one commit and how many facts each has; how many wait by now; how long it took."""
+    def commit(self, appends: Sequence[tuple[Outcome, int]], waiting: int, seconds: float) -> None:
+        """What became of each append of a commit, and how many facts it has; how many wait by now; how long it took."""
         self._batch.observe(len(appends))
         self._commit_s.observe(seconds)
         self._queue.set(waiting)
-        outcomes = [_outcome(answer) for answer, _ in appends]
+        outcomes = [_named(outcome) for outcome, _ in appends]
         for outcome in set(outcomes):
             self._appends.labels(outcome).inc(outcomes.count(outcome))
         self._facts.inc(
@@ -159,9 +158,7 @@ def _gauge(name: str, text: str, registry: CollectorRegistry) -> Gauge:
     return Gauge(name, text, registry=registry, multiprocess_mode="livesum")
 
 
-def _outcome(answer: "asyncio.Future[Appended]") -> str:
-    if answer.cancelled():
-        return "abandoned"
-    if (error := answer.exception()) is not None:
-        return OUTCOMES.get(type(error), "unacknowledged")
-    return "stored" if answer.result().replayed is None else "replayed"
+def _named(outcome: Outcome) -> str:
+    if isinstance(outcome, BaseException):
+        return OUTCOMES.get(type(outcome), "unacknowledged")
+    return "stored" if outcome.replayed is None else "replayed"

@@ -1,11 +1,11 @@
 """A book for dry runs: it reads what is stored, takes every append, and keeps nothing of it but the version."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from events import stream_of
-from events.store import Append, Appended, EventStore, IdempotencyKey, Recorded
+from events.store import Append, Appended, EventStore, IdempotencyKey, Outcome, Recorded, told
 
 STREAMS_KEPT = 50_000
 """Of a stream rehearsed longer ago only what is stored is known. Its handler must keep more, or it would wait for
@@ -31,6 +31,9 @@ class Rehearsal:
             self._versions.popitem(last=False)
         append.ticket.stored = True
         return Appended(0, datetime.now(UTC))
+
+    def send(self, append: Append, tell: Callable[[Outcome], None]) -> None:
+        told(self.append(append), tell)
 
     async def read(self, streams: Collection[str]) -> Sequence[Recorded]:
         return await self._store.read(streams)

@@ -7,13 +7,13 @@ personal data: routes, commands, types and positions, never bodies or query stri
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
-from events.store import Append, Appended
+from events.store import Append, Appended, Outcome, told
 from infrastructure.committer import Committer
 from infrastructure.database import Pool
 from infrastructure.event_store import PostgresEventStore
@@ -115,6 +115,9 @@ class TracedEventStore(PostgresEventStore):
             appended = await super().append(append)
             span.set_attribute("daybook.position", appended.position)
             return appended
+
+    def send(self, append: Append, tell: Callable[[Outcome], None]) -> None:
+        told(self.append(append), tell)
 
 
 @asynccontextmanager

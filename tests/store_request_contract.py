@@ -1,11 +1,12 @@
 """What every `EventStore` promises about requests: chains, repetitions, and bad ones that fail alone."""
 
+import asyncio
 import math
 
 import pytest
 
 from events.product import ProductCreated
-from events.store import Append, Appended, AppendRefused, Conflict, EventStore, IdempotencyKey, Metadata
+from events.store import Append, Appended, AppendRefused, Conflict, EventStore, IdempotencyKey, Metadata, Outcome
 from events.values import CategoryId, ProductId
 from tests.store_contract import claim, outcomes, stream
 
@@ -87,6 +88,26 @@ class RequestContract:
         done = await outcomes(store, *[Append([claim(name)], {stream(name): 0}, key=key) for _ in range(2)])
         assert [isinstance(each, Appended) and each.replayed for each in done] == [None, key]
         assert await store.versions([stream(name)]) == {stream(name): 1}
+
+    async def test_whoever_is_told_knows_before_those_who_wait_go_on(self, store: EventStore, name: str) -> None:
+        outcomes: list[Outcome] = []
+        first = asyncio.get_running_loop().create_future()
+
+        def tell(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            if not first.done():
+                first.set_result(None)
+
+        for expected in (0, 1, 5, 2):
+            store.send(Append([claim(name)], {stream(name): expected}), tell)
+        await first
+        assert [type(each) for each in outcomes] == [Appended, Appended, Conflict, Appended]
+        assert await store.versions([stream(name)]) == {stream(name): 3}
+
+    async def test_whoever_sends_something_bad_is_told(self, store: EventStore, name: str) -> None:
+        told = asyncio.get_running_loop().create_future()
+        store.send(Append([claim(name, "\ud800")]), told.set_result)
+        assert isinstance(await told, AppendRefused)
 
     @pytest.mark.parametrize(
         "bad",

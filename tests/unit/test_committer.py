@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from events.store import Appended, AppendRefused, IdempotencyKey, StoreBusy, Unacknowledged
+from events.store import Appended, AppendRefused, IdempotencyKey, Outcome, StoreBusy, Unacknowledged
 from infrastructure import committer as committing
 from infrastructure.batches import MAX_BATCH_FACTS
 from infrastructure.committer import Committer
@@ -238,3 +238,18 @@ async def test_who_gives_up_waiting_keeps_nobody_else_from_an_answer() -> None:
         gone, here = committer.submit(raw()), committer.submit(raw())
         gone.cancel()
         assert await here == Appended(102, AT)
+
+
+async def test_who_fails_at_being_told_has_nothing_stored_again_and_keeps_nobody_waiting() -> None:
+    def fail(outcome: Outcome) -> None:
+        raise ValueError("a bug")
+
+    server = Server()
+    async with asyncio.timeout(60), Committer(server.connect) as committer:
+        before = committer.submit(raw())
+        committer.take(raw(), fail)
+        behind = committer.submit(raw())
+        assert await before == Appended(101, AT)
+        with pytest.raises(Unacknowledged, match="a bug"):
+            await behind
+    assert server.batches == [3]
