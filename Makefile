@@ -24,7 +24,7 @@ run: .venv/.installed ## the whole shop in development mode, on embedded servers
 	@$(BIN)/daybook serve --dev
 
 test: .venv/.installed ## every test, on embedded servers and on TEST_DATABASE_URL and TEST_REDIS_URL when they are set
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: .venv/.installed ## lint, formatting, types, the floors of the house, security, compose file and Dockerfile
 	@$(BIN)/ruff check .

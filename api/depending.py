@@ -13,5 +13,5 @@ def on_the_loop(made: type[T]) -> Callable[..., Coroutine[Any, Any, T]]:
     async def make(**values: Any) -> T:
         return made(**values)
 
-    make.__signature__ = inspect.signature(made)  # type: ignore[attr-defined]  # PEP 362; no stub knows it
+    make.__dict__["__signature__"] = inspect.signature(made)  # PEP 362
     return make

@@ -62,7 +62,7 @@ def _principal(request: Request) -> Principal | None:
         return None
     scheme, _, token = authorization.decode("latin-1").partition(" ")
     if scheme.lower() == "basic" and request.scope["path"] == SIGN_IN:
-        return None  # the name and password of a client (RFC 6749, 2.3.1), of whom we ask none; /docs sends them empty
+        return None  # any client's name and password will do (RFC 6749, 2.3.1): we know no clients; /docs sends some
     if scheme.lower() != "bearer":
         raise unauthorized("The Authorization header holds no bearer token.")
     shop: Shop = request.app.state.shop

@@ -90,9 +90,9 @@ async def measure_logins(ground: Ground) -> list[Figure]:
             user_id = UserId(new_id("usr"))
             await shop.accounts.add(user_id, email, PASSWORD)
             await shop.handler(RegisterUser(user_id, email))
-        transport = httpx.ASGITransport(create_app(shop.settings, shop))
-        transport.app.state.shop = shop  # type: ignore[attr-defined]
-        async with httpx.AsyncClient(transport=transport, base_url="http://bench") as http:
+        app = create_app(shop.settings, shop)
+        app.state.shop = shop
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bench") as http:
 
             async def login(number: int) -> None:
                 form = {"username": emails[number], "password": PASSWORD}

@@ -16,6 +16,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -115,8 +116,9 @@ def _try_all(session: pytest.Session, todo: Sequence[Break], took: dict[str, dic
             continue
         while len(running) >= AT_ONCE:
             _ended(running)
-        running[_forked(lambda: _try(session, each, items))] = each  # noqa: B023 - runs before the next turn
-        sys.__stderr__.write(f"\r{number} of {len(todo)} ")  # type: ignore[union-attr]
+        running[_forked(partial(_try, session, each, items))] = each
+        if sys.__stderr__:
+            sys.__stderr__.write(f"\r{number} of {len(todo)} ")
     while running:
         _ended(running)
 

@@ -5,8 +5,10 @@ import gc
 import logging
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -30,6 +32,12 @@ hypothesis_settings.load_profile("on any machine")
 OUTSIDE = {"TEST_DATABASE_URL", "TEST_REDIS_URL"} <= os.environ.keys()
 READY_TEMPLATE = os.environ.get("TEST_TEMPLATE", "")
 """A migrated database that is there already: `make mutate` runs the tests a thousand times."""
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 * 2**30
+"""A file system in memory, as Linux has it, and how much of it must be free to use it."""
+FOR_TESTS = (
+    "ALTER SYSTEM SET fsync = off",
+    "ALTER SYSTEM SET max_wal_size = '256MB'",  # in memory
+)
 
 
 class World:
@@ -45,9 +53,9 @@ class World:
             if kind == "external":
                 servers = Servers(os.environ["TEST_DATABASE_URL"], os.environ["TEST_REDIS_URL"])
             else:
-                servers = self._stack.enter_context(throwaway_servers())
-                # Tests crash processes, never the machine; what an fsync costs, the servers outside show.
-                _administer(servers, SQL("ALTER SYSTEM SET fsync = off"), SQL("SELECT pg_reload_conf()"))
+                servers = self._stack.enter_context(throwaway_servers(_in_memory()))
+                # Tests crash processes, never the machine; what a disk and an fsync cost, the servers outside show.
+                _administer(servers, *map(SQL, FOR_TESTS), SQL("SELECT pg_reload_conf()"))
             self._servers[kind] = servers
         return self._servers[kind]
 
@@ -155,11 +163,19 @@ def logs_as_they_were() -> Iterator[None]:
 def _made(servers: Servers, name: str, template: str = "template1") -> Iterator[str]:
     """A database of this name, as long as it is wanted."""
     named = Identifier(name)
-    _administer(servers, SQL("CREATE DATABASE {} TEMPLATE {}").format(named, Identifier(template)))
+    # Without fsync, files are copied in less time than their pages are written to the log.
+    strategy = SQL("WAL_LOG" if servers.database_url == os.environ.get("TEST_DATABASE_URL") else "FILE_COPY")
+    copied = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(named, Identifier(template), strategy)
+    _administer(servers, copied)
     try:
         yield name
     finally:
         _administer(servers, SQL("DROP DATABASE {} WITH (FORCE)").format(named))
+
+
+def _in_memory() -> Path | None:
+    """Hundreds of databases are made and dropped: on a disk that others write to as well, that is most of the time."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
 
 
 def _administer(servers: Servers, *statements: SQL | Composed) -> None:

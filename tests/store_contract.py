@@ -138,14 +138,8 @@ class EventStoreContract:
         expected = [0, 1, 1, 2, 9, 3]
         head = await store.head()
         done = await outcomes(store, *[Append([claim(name)], {stream(name): version}) for version in expected])
-        assert [getattr(each, "position", None) for each in done] == [
-            head + 1,
-            head + 2,
-            None,
-            head + 3,
-            None,
-            head + 4,
-        ]
+        positions = [head + 1, head + 2, None, head + 3, None, head + 4]
+        assert [getattr(each, "position", None) for each in done] == positions
         assert [getattr(each, "actual", None) for each in done] == [None, None, 2, None, 3, None]
         assert await store.versions([stream(name)]) == {stream(name): 4}
 

@@ -80,7 +80,7 @@ def reporting(report: Callable[..., None]) -> Callable[..., None]:
     def command(**given: Any) -> None:
         report(asked(**{name: given.pop(name) for name in common}), **given)
 
-    command.__signature__ = Signature([*common.values(), *own])  # type: ignore[attr-defined]  # PEP 362
+    command.__dict__["__signature__"] = Signature([*common.values(), *own])  # PEP 362
     command.__annotations__ = {}  # as they are said there
     return command
 

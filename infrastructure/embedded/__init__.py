@@ -58,10 +58,12 @@ def servers_in(data_dir: Path, database_url: str | None = None, redis_url: str |
 
 
 @contextmanager
-def throwaway_servers() -> Iterator[Servers]:
-    """A pair of servers for tests: empty, as durable as the real ones, and gone with this process, however it ends."""
+def throwaway_servers(under: Path | None = None) -> Iterator[Servers]:
+    """A pair of servers for tests: empty, as durable as the real ones, and gone with this process, however it ends.
+
+    Their files are `under` this directory, or where temporary files are."""
     # Made by us for us: opening it for passage lets root's servers, which run as another user, live inside it.
-    data_dir = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
+    data_dir = Path(tempfile.mkdtemp(prefix="daybook-tests-", dir=under))
     data_dir.chmod(0o711)
     try:
         with ExitStack() as stack:

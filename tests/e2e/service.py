@@ -48,6 +48,7 @@ class Service:
                     "SECRET_KEY": SECRET_KEY,
                     **({} if "--dev" in arguments else {"DAYBOOK_GATEWAY_URL": sandbox_url()}),
                     "MASTER_KEY": MASTER_KEY,
+                    "DAYBOOK_PASSWORD_ROUNDS": "10",
                     **environment,
                 },
                 preexec_fn=dies_with_parent,

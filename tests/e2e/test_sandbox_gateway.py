@@ -1,8 +1,5 @@
-"""The sandbox as a process of its own: it forgets nothing when it is killed, and production must name a gateway."""
+"""The sandbox as a process of its own: it forgets nothing when it is killed."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +10,7 @@ from commands.gateway import GatewayUnavailable
 from events.values import PaymentId
 from infrastructure.http_gateway import open_gateway
 from tests.e2e.service import running, serving
-from tests.e2e.shop_client import SECRET_KEY
-from tests.keys import MASTER_KEY
+from tests.kinds import EMBEDDED_ALONE
 from tests.sandbox import WEBHOOK_SECRET
 from tests.waiting import PATIENCE_S
 
@@ -53,25 +49,7 @@ async def test_whoever_has_no_key_or_makes_no_sense_is_told_so(tmp_path: Path) -
         assert sandbox.stop() == 0
 
 
-@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]])
-async def test_production_must_name_where_payments_are_taken(
-    command: list[str], own_database_url: str, redis_url: str, tmp_path: Path
-) -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DAYBOOK_ENV_FILE": "/dev/null",
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "MASTER_KEY": MASTER_KEY,
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "api.cli", *command], env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert (ended.returncode, "DAYBOOK_GATEWAY_URL" in ended.stderr) == (2, True), ended.stderr
-
-
+@EMBEDDED_ALONE
 async def test_a_service_that_runs_no_workers_needs_no_gateway(
     own_database_url: str, redis_url: str, tmp_path: Path
 ) -> None:

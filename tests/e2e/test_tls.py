@@ -4,24 +4,25 @@ The embedded PostgreSQL is built without TLS, so a relay that speaks it stands i
 """
 
 import asyncio
-import os
 import ssl
-import sys
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from api.cli import call, server
+from api.cli.outcome import ExitCode
 from infrastructure import migrations
 from infrastructure.cache import CacheRefused, open_cache
 from infrastructure.database import connect
-from tests.e2e.shop_client import SECRET_KEY, open_client, settings_for
+from tests.e2e.shop_client import open_client, settings_for
 from tests.e2e.test_database_away import through
-from tests.keys import MASTER_KEY
 from tests.kinds import EMBEDDED_ALONE
 from tests.relay import Relay, relay
 from tests.tls import Authority
+from tests.tool import environment, tell
 
 pytestmark = EMBEDDED_ALONE
 
@@ -92,22 +93,21 @@ STRANGER = "sslmode=verify-full&sslrootcert={stranger}"
     ],
 )
 async def test_whom_we_should_not_trust_is_refused_in_one_clear_line(
-    bare_url: str, stranger: Authority, redis_url: str, command: str, query: str, said: str
+    bare_url: str,
+    stranger: Authority,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    query: str,
+    said: str,
 ) -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DAYBOOK_ENV_FILE": os.devnull,
-        "DATABASE_URL": f"{bare_url}?{query.format(stranger=stranger.root)}",
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "MASTER_KEY": MASTER_KEY,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "api.cli", *command.split(), env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    _, errors = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode in (2, 3)
-    line = errors.decode().strip()
+    url = f"{bare_url}?{query.format(stranger=stranger.root)}"
+    monkeypatch.setattr(server, "stopped_by_signals", nullcontext)  # only the main thread may hear them
+    tell(monkeypatch, environment(url, redis_url, tmp_path, DAYBOOK_GATEWAY_URL="http://127.0.0.1:9"))
+    assert await asyncio.to_thread(call, command.split()) in (ExitCode.USAGE, ExitCode.UNAVAILABLE)
+    line = capsys.readouterr().err.strip()
     assert said in line and "\n" not in line, line
 
 

@@ -6,6 +6,9 @@ import pytest
 
 from infrastructure.verification import KeptSeal
 from tests.integration.sealed_book import FACTS, SEALED, SealedBook, open_book, swapped
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ import pytest
 from infrastructure.keyring import Keyring
 from infrastructure.seal import SEAL_COLUMNS, Seal, chained, digest, facts_between, leaves, merkle_root
 from tests.integration.sealed_book import KEYRING, STRANGER, SealedBook, open_book, swapped
+from tests.kinds import EMBEDDED_ALONE
+
+pytestmark = EMBEDDED_ALONE
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError, StoredEv
 from eventsourcing.tests import persistence as library
 
 from infrastructure.recorder import PostgresAggregateRecorder, PostgresApplicationRecorder
+from tests.kinds import EMBEDDED_ALONE
 
 
 class OnOurStore:
@@ -39,6 +40,7 @@ CASES = [
 ]
 
 
+@EMBEDDED_ALONE
 @pytest.mark.parametrize(("cases", "method"), CASES, ids=lambda part: getattr(part, "__name__", part))
 def test_the_librarys_case_is_passed(
     cases: type[AggregateCases | ApplicationCases | NonInterleavingCases], method: str, own_database_url: str
@@ -55,6 +57,7 @@ def test_every_kind_of_case_is_held() -> None:
     assert len(CASES) >= 2 + 5 + 1
 
 
+@EMBEDDED_ALONE
 def test_states_and_topics_may_be_anything(own_database_url: str) -> None:
     event = StoredEvent("named, not numbered", 0, "module.path:Class.Event", bytes(range(256)))
     with PostgresApplicationRecorder(own_database_url) as recorder:
@@ -62,6 +65,7 @@ def test_states_and_topics_may_be_anything(own_database_url: str) -> None:
         assert recorder.select_events("named, not numbered") == [event]
 
 
+@EMBEDDED_ALONE
 @pytest.mark.parametrize("versions", [(1,), (0, 2), (0, 0), (-1,)])
 def test_versions_that_leave_something_out_are_refused(own_database_url: str, versions: tuple[int, ...]) -> None:
     with PostgresApplicationRecorder(own_database_url) as recorder:
@@ -70,6 +74,7 @@ def test_versions_that_leave_something_out_are_refused(own_database_url: str, ve
         assert recorder.max_notification_id() is None
 
 
+@EMBEDDED_ALONE
 def test_what_another_process_records_reaches_a_subscription(own_database_url: str) -> None:
     open_recorder = PostgresApplicationRecorder
     with open_recorder(own_database_url) as here, open_recorder(own_database_url) as there, here.subscribe() as heard:
@@ -77,6 +82,7 @@ def test_what_another_process_records_reaches_a_subscription(own_database_url: s
         assert next(heard).state == b"state"
 
 
+@EMBEDDED_ALONE
 def test_a_database_that_is_away_is_an_operational_error(own_database_url: str) -> None:
     with PostgresAggregateRecorder(own_database_url) as recorder:
         recorder._committer._closing = True

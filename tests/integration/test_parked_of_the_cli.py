@@ -14,10 +14,9 @@ from events.stock import StockReceived
 from events.store import Append
 from events.values import Sku
 from infrastructure.projector import Projector
-from infrastructure.settings import Settings
 from projections.stock_level import stock_level
-from tests.e2e.shop_client import SECRET_KEY, settings_for
-from tests.keys import MASTER_KEY
+from tests.e2e.shop_client import settings_for
+from tests.tool import environment, tell
 
 TOO_MANY = 2**62
 
@@ -39,16 +38,7 @@ def test_a_parked_fact_is_listed_tried_again_and_skipped(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
-    for name, value in {
-        "DATABASE_URL": own_database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "MASTER_KEY": MASTER_KEY,
-        "DAYBOOK_MODE": "production",
-        "DAYBOOK_DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(name, value)
+    tell(monkeypatch, environment(own_database_url, redis_url, tmp_path))
     in_shop(_overflow, settings_for(own_database_url, redis_url, key_prefix, tmp_path))
 
     def said(*arguments: str, code: ExitCode, of: str = "parked") -> str:

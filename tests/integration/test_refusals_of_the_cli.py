@@ -65,6 +65,12 @@ def test_a_database_that_is_away_is_named_without_its_password(
             assert "hidden" not in said
 
 
+def test_production_must_name_where_payments_are_taken(tool: Tool, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["serve", "--port", "0"], ["worker"]):
+        assert call(command) == ExitCode.USAGE
+        assert "DAYBOOK_GATEWAY_URL" in capsys.readouterr().err
+
+
 def test_a_taken_port_is_refused_in_production(tool: Tool, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

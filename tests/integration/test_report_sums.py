@@ -27,17 +27,7 @@ from tests.unit import pasts
 
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 SOME_WEEKS = (OPENED + timedelta(days=17, hours=5), OPENED + timedelta(days=61, hours=9))
-READ = {
-    "cart",
-    "cart_entry",
-    "catalog_entry",
-    "money_entry",
-    "price_entry",
-    "return_line",
-    "sale",
-    "sale_line",
-    "stock_entry",
-}
+READ = set("cart cart_entry catalog_entry money_entry price_entry return_line sale sale_line stock_entry".split())
 LATER_SEED = 99
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,10 +24,24 @@ HOME = {"name": "Ada", "line1": "7 Row", "city": "London", "postal_code": "E1", 
 @pytest_asyncio.fixture
 async def role_url(own_database_url: str) -> AsyncIterator[str]:
     """Of a role that may sign in, and nothing else yet."""
+    async with a_role(own_database_url) as role_url:
+        yield role_url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service_url(database_url: str) -> AsyncIterator[str]:
+    """Of a service's role, for all who are refused: what is refused leaves nothing behind."""
+    async with a_role(database_url) as role_url:
+        await grant(database_url, named(role_url))
+        yield role_url
+
+
+@asynccontextmanager
+async def a_role(database_url: str) -> AsyncIterator[str]:
     role, password = f"Daybook test-{secrets.token_hex(4)}", secrets.token_hex(8)
-    owner = await connect(own_database_url)
+    owner = await connect(database_url)
     await owner.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{password}'")
-    parts = urlsplit(own_database_url)
+    parts = urlsplit(database_url)
     where = parts.netloc.rpartition("@")[2]
     yield urlunsplit(parts._replace(netloc=f"{role.replace(' ', '%20')}:{password}@{where}"))
     await owner.execute(f'DROP OWNED BY "{role}"')
@@ -114,11 +129,8 @@ async def test_a_service_does_all_its_work_under_it(
         "SET ROLE pg_write_all_data",
     ],
 )
-async def test_it_cannot_change_the_past_nor_list_the_keys(
-    own_database_url: str, role_url: str, statement: str
-) -> None:
-    await grant(own_database_url, named(role_url))
-    service = await asyncpg.connect(role_url)
+async def test_it_cannot_change_the_past_nor_list_the_keys(service_url: str, statement: str) -> None:
+    service = await asyncpg.connect(service_url)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await service.execute(statement)
     await service.close()
