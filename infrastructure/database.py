@@ -188,10 +188,11 @@ class Pool:
     async def _take(self, room_by: float) -> PoolConnectionProxy:
         """To be given back. Raises TooManyConnectionsError if none is free by then: those of others are not lost."""
         self._taken += 1
+        limit = asyncio.timeout_at(room_by)
         try:
             if self._taken <= self._connections.get_max_size():
                 return await self._connections.acquire()  # there is one, or connecting ends by itself
-            async with asyncio.timeout_at(room_by) as limit:
+            async with limit:
                 return await self._connections.acquire()
         except BaseException as error:
             self._taken -= 1

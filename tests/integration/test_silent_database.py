@@ -47,6 +47,17 @@ async def test_a_pool_that_is_only_busy_loses_no_connection(database_url: str, m
     assert between.accepted == 1
 
 
+async def test_who_cannot_connect_in_time_is_told_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with relay(database_url) as between, open_pool(through(between, database_url), 1, patience_s=0) as pool:
+        monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", ONE_FREE_WITHIN_S)
+        between.cut()
+        between.delay_s = FOR_EVER_S
+        with pytest.raises((ConnectionError, asyncpg.ConnectionDoesNotExistError, TimeoutError)):
+            await pool.fetchval("SELECT 1")
+        with pytest.raises(TimeoutError):
+            await pool.fetchval("SELECT 1")
+
+
 async def test_a_statement_that_was_given_up_is_not_waited_for_twice(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
