@@ -16,12 +16,15 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from infrastructure.database_url import asyncpg_dsn, tls
+from infrastructure.vanished import notice_when_gone
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 30.0
+GIVE_BACK_TIMEOUT_S = 2.0
+"""So long a statement that was given up may take to end, before its connection is closed: a server may be silent."""
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 """A worker that stops in the middle of a page (a paused machine, a lost network) must not hold its locks for hours."""
@@ -88,9 +91,14 @@ class NoSession(asyncpg.InterfaceError):
 
 
 class _Session(asyncpg.Connection):
-    """Closing what is lost already is no error: the pool does it in passing, and nobody would hear of it."""
+    """Notices when its server has vanished. Closing what is lost already is no error: the pool does it in passing, and
+    nobody would hear of it."""
 
     __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(protocol, transport, *args, **kwargs)
+        notice_when_gone(transport)
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresConnectionError):
@@ -132,22 +140,24 @@ class Pool:
     """Connections that many share.
 
     `fetch`, `fetchrow` and `fetchval` are for reads only: what a lost connection, a restart or a failover interrupts is
-    asked again, for `patience_s` seconds, and then its error is raised. What writes is never repeated here.
+    asked again, for `patience_s` seconds, and then its error is raised. What writes is never repeated here. Nobody
+    waits for longer than that, or than connecting may take, for one to be free.
     """
 
     def __init__(self, connections: "asyncpg.Pool[asyncpg.Record]", patience_s: float = PATIENCE_S) -> None:
         self._connections = connections
         self._patience_s = patience_s
         self._generation = 0
+        self._taken = 0
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
-        return await self._again(lambda: self._connections.fetch(query, *args))
+        return await self._again(lambda connection: connection.fetch(query, *args))
 
     async def fetchrow(self, query: str, *args: Any) -> Any:
-        return await self._again(lambda: self._connections.fetchrow(query, *args))
+        return await self._again(lambda connection: connection.fetchrow(query, *args))
 
     async def fetchval(self, query: str, *args: Any) -> Any:
-        return await self._again(lambda: self._connections.fetchval(query, *args))
+        return await self._again(lambda connection: connection.fetchval(query, *args))
 
     async def returning(self, query: str, *args: Any) -> list[Any]:
         """The rows that a statement which writes gives back."""
@@ -163,20 +173,52 @@ class Pool:
         """A connection for several statements. Nothing is repeated: its errors are the caller's."""
         generation = self._generation
         try:
-            async with self._connections.acquire() as connection:
+            connection = await self._take(self._room_by())
+            try:
                 yield connection
+            finally:
+                await self._give_back(connection)
         except (*GONE, *_STALE):
             await self._renew(generation)
             raise
 
-    async def _again(self, ask: Callable[[], Awaitable[T]]) -> T:
+    def _room_by(self) -> float:
+        return asyncio.get_running_loop().time() + max(self._patience_s, CONNECT_TIMEOUT_S)
+
+    async def _take(self, room_by: float) -> PoolConnectionProxy:
+        """To be given back. Raises TooManyConnectionsError if none is free by then: those of others are not lost."""
+        self._taken += 1
+        limit = asyncio.timeout_at(room_by)
+        try:
+            if self._taken <= self._connections.get_max_size():
+                return await self._connections.acquire()  # there is one, or connecting ends by itself
+            async with limit:
+                return await self._connections.acquire()
+        except BaseException as error:
+            self._taken -= 1
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise asyncpg.TooManyConnectionsError("no connection was given back in time") from None
+            raise
+
+    async def _give_back(self, connection: PoolConnectionProxy) -> None:
+        try:
+            with contextlib.suppress(TimeoutError):
+                await self._connections.release(connection, timeout=GIVE_BACK_TIMEOUT_S)
+        finally:
+            self._taken -= 1
+
+    async def _again(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._patience_s
+        end, room_by = loop.time() + self._patience_s, self._room_by()
         pause_s = FIRST_PAUSE_S
         while True:
             generation = self._generation
             try:
-                return await ask()
+                connection = await self._take(room_by)
+                try:
+                    return await ask(connection)
+                finally:
+                    await self._give_back(connection)
             except (*GONE, *FULL) as error:
                 if isinstance(error, ValueError) or self._connections.is_closing():
                     raise  # ValueError: a certificate or a setting is wrong, and will be the next time

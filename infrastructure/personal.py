@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, get_type_hints
 
@@ -72,6 +72,12 @@ class Divider:
 
 
 def _forgotten(kind: type) -> dict[str, Any]:
-    """Texts say that they are forgotten; what need not be there is not."""
+    """Texts say that they are forgotten, also those of an address; what need not be there is not."""
     hints = get_type_hints(kind)
-    return {name: FORGOTTEN for name in personal_fields(kind) if hints[name] is str}
+    return {name: value for name in personal_fields(kind) if (value := _in_place_of(hints[name])) is not None}
+
+
+def _in_place_of(hint: Any) -> Any:
+    if is_dataclass(hint):
+        return {each.name: FORGOTTEN for each in fields(hint) if each.type in (str, "str")}
+    return FORGOTTEN if hint is str else None

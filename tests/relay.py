@@ -12,7 +12,7 @@ SSL_REQUEST = (8).to_bytes(4) + (80_877_103).to_bytes(4)
 
 
 class Relay:
-    """`port` on 127.0.0.1. While `refusing`, new connections are ended at once."""
+    """`port` on 127.0.0.1. While `refusing`, new connections are ended at once; while `deaf`, nothing sent is taken."""
 
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
@@ -21,7 +21,7 @@ class Relay:
         self._socket = parts.path
         if "host" in (query := parse_qs(parts.query)):
             self._socket = f"{query['host'][0]}/.s.PGSQL.5432"
-        self.refusing = False
+        self.refusing = self.deaf = False
         self.delay_s = 0.0
         """How long every answer of the server is held back."""
         self.accepted = self.encrypted = 0
@@ -53,6 +53,8 @@ class Relay:
             while (data := await reader.read(65_536)) and writer not in self._doomed:
                 asked.write(data)
                 await asked.drain()
+                while self.deaf:
+                    await asyncio.sleep(0.01)
         except OSError:
             pass
         finally:
@@ -97,3 +99,10 @@ async def relay(url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Re
         server.close()
         between.cut()
         await asyncio.sleep(0)
+
+
+def through(between: Relay, url: str) -> str:
+    """The same database, by way of the relay."""
+    parts = urlsplit(url)
+    user = parts.netloc.rpartition("@")[0]
+    return f"postgresql://{user}@127.0.0.1:{between.port}{parts.path}?sslmode=disable"

@@ -164,4 +164,5 @@ def _tell_ripe(parts: "Sequence[Partition]", settled: "Settled") -> None:
     for part in parts:
         say(f"Positions {part.first:,} to {part.last:,} can be archived.")
     if not parts:
-        say(f"There is nothing to archive: parts must end at {settled.position:,} or before, because of {settled.by}.")
+        reached = max(settled.position, 0)  # a part must end before the head
+        say(f"There is nothing to archive: {settled.by} is at {reached:,}, and no part left ends there or before.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.opening import in_shop, tool_settings
-from api.cli.outcome import Misused
+from api.cli.outcome import Misused, Refused
 from api.cli.output import AsJson, clock, say
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def tail(
 async def _tail(
     shop: "Shop", after: int | None, types: Sequence[str], limit: int | None, follow: bool, as_json: bool
 ) -> None:
+    if after is not None and after > (head := await shop.store.head()):
+        raise Refused(f"the book ends at position {head}: position {after} belongs to another one")
     position = await _before_newest(shop, types, limit or NEWEST) if after is None else after
     left = MAX_POSITION if limit is None else limit
     while True:

@@ -148,6 +148,8 @@ async def list_events(
     Searching by `actor` or `correlation` goes through the whole book: where that takes long, a page may come with few
     facts or none and still `has_more`; go on after `next_after`.
 
+    `409 conflict` if the book ends before `after`, as it does when it was restored from a backup since.
+
     `410 facts_archived` if any fact beyond `after` is in an archive: `archives` says which.
     """
     media_type = chosen(request, (JSON, NDJSON, SSE))
@@ -156,10 +158,13 @@ async def list_events(
     wanted = Wanted(type_, stream, actor, correlation)
     head = await read.seen(HEAD)
     begin = head if after == "head" else after
-    if media_type == SSE:
-        begin = begin if last_event_id is None else last_event_id
-        if begin > head and begin > (head := await read.shop.store.head()):
+    if media_type == SSE and last_event_id is not None:
+        begin = last_event_id
+    if begin > head:
+        if begin > (head := await read.shop.store.head()):
             raise Problem(409, "conflict", f"The book ends at {head}: position {begin} belongs to another one.")
+        read.stands_for(head)
+    if media_type == SSE:
         await read.shop.store.check_present(begin)
         last_s = read.shop.settings.access_token_minutes * 60
         return EventStream(read.shop.tail, begin, wanted, last_s=last_s, headers=read.headers)

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -18,7 +17,7 @@ from infrastructure.database import UNREACHABLE, connect, open_pool
 from infrastructure.embedded import Servers, throwaway_servers
 from infrastructure.settings import Settings
 from tests.e2e.shop_client import ShopClient, open_client, settings_for
-from tests.relay import Relay, relay
+from tests.relay import Relay, relay, through
 from tests.waiting import PATIENCE_S, eventually, takes_less_than
 
 CUT_ALL = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -191,9 +190,3 @@ async def _sleeps(url: str, number: int) -> bool:
         return bool(await connection.fetchval(sleeping) == number)
     finally:
         await connection.close()
-
-
-def through(between: Relay, url: str) -> str:
-    parts = urlsplit(url)
-    user = parts.netloc.rpartition("@")[0]
-    return f"postgresql://{user}@127.0.0.1:{between.port}{parts.path}?sslmode=disable"

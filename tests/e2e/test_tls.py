@@ -18,9 +18,8 @@ from infrastructure import migrations
 from infrastructure.cache import CacheRefused, open_cache
 from infrastructure.database import connect
 from tests.e2e.shop_client import open_client, settings_for
-from tests.e2e.test_database_away import through
 from tests.kinds import EMBEDDED_ALONE
-from tests.relay import Relay, relay
+from tests.relay import Relay, relay, through
 from tests.tls import Authority
 from tests.tool import environment, tell
 

@@ -108,6 +108,7 @@ def test_the_tail_of_the_book_may_begin_anywhere_and_hold_one_type_only(order_id
     paid = [json.loads(line) for line in tool("events", "tail", "--type", "OrderPaid", "--json").splitlines()]
     assert paid == [event for event in everything if event["type"] == "OrderPaid"][-20:]
     assert order_id in tool("events", "tail", "--type", "OrderPaid")
+    tool("events", "tail", "--after", "1000000", code=ExitCode.REFUSED)  # it would wait there, and pass over what comes
 
 
 def test_projections_and_migrations_say_where_they_are(order_id: str, tool: Tool) -> None:

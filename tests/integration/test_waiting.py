@@ -7,8 +7,7 @@ from structlog.testing import capture_logs
 
 from infrastructure.database import UNREACHABLE, NoSession
 from infrastructure.waiting import await_database
-from tests.e2e.test_database_away import through
-from tests.relay import relay
+from tests.relay import relay, through
 
 LONG_S = 60
 
