@@ -42,7 +42,8 @@ class Handling:
             str | None,
             Header(
                 pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$",
-                description="Makes the command happen once, however often it is sent; by default, for 30 days.",
+                description="Makes the command happen once, however often it is sent; by default, for 30 days. Nobody "
+                "looks at it where sessions, tokens of letters, product tables, rebuilds or parked facts are meant.",
                 examples=["3f1c9a50-checkout-1"],
             ),
         ] = None,
