@@ -1,6 +1,7 @@
 """From a request to a handled command and back: metadata, idempotency, expected versions, and the answer's headers."""
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from api.security import principal_of
 from api.wiring import Shop
 from commands import Command
 from commands.decider import Ref
-from commands.handler import Done, Once
+from commands.handler import Done, KeyReused, Once
 from commands.rejections import VersionMismatch
 from events.store import Metadata
 from infrastructure.codec import decode_metadata
@@ -41,7 +42,8 @@ class Handling:
             str | None,
             Header(
                 pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$",
-                description="Makes the command happen once, however often it is sent; by default, for 30 days.",
+                description="Makes the command happen once, however often it is sent; by default, for 30 days. Nobody "
+                "looks at it where sessions, tokens of letters, product tables, rebuilds or parked facts are meant.",
                 examples=["3f1c9a50-checkout-1"],
             ),
         ] = None,
@@ -51,6 +53,7 @@ class Handling:
     ) -> None:
         self._request, self._principal = request, principal_of(request)
         self._key, self._if_match = idempotency_key, if_match
+        self._caller, self._secret = "guest", b""
         self.shop: Shop = request.app.state.shop
 
     async def __call__(
@@ -78,7 +81,7 @@ class Handling:
         metadata = self.metadata(type(commands[0]).__name__, actor)
         expected = {about: self._expected_version()} if self._if_match is not None else {}
         expected |= also or {}
-        once = await self._once(packed) if self._key is not None and keyed else None
+        once = Once(*await self._asked(self._key), packed) if self._key is not None and keyed else None
         try:
             done = await self.shop.handler(*commands, metadata=metadata, once=once, expected=expected)
         except VersionMismatch as mismatch:
@@ -88,6 +91,27 @@ class Handling:
         if done.replayed is not None:
             return _unpacked(done.replayed, done.position, replayed=True)
         return _unpacked(packed(done), done.position)
+
+    async def first_answer(self) -> Response | None:
+        """What a repeated request was answered with, for endpoints whose own checks it would not pass again.
+
+        Raises KeyReused."""
+        if self._key is None:
+            return None
+        scope, content = await self._asked(self._key)
+        known = await self.shop.store.recall(scope)
+        if known is None:
+            return None
+        first, appended = known
+        if first.request_hash != content:
+            raise KeyReused
+        return _unpacked(first.answer, appended.position, replayed=True)
+
+    def with_password(self, caller: str = "guest") -> None:
+        """The request holds a password, and nobody must find that by what is kept of the request.
+
+        `caller` tells those apart who have not signed in."""
+        self._caller, self._secret = caller, self.shop.settings.signing_key().encode()
 
     def require_key(self) -> None:
         """For commands that must not happen twice by accident."""
@@ -108,13 +132,17 @@ class Handling:
             traceparent=trace_of(self._request.scope),
         )
 
-    async def _once(self, packed: Callable[[Done], bytes]) -> Once:
+    async def _asked(self, key: str) -> tuple[str, bytes]:
         """The key counts for this caller and this route; the hash covers all that the command was made from."""
-        principal = self._principal.user_id if self._principal else self._request.headers.get("x-cart-token", "guest")
+        principal = (
+            self._principal.user_id if self._principal else self._request.headers.get("x-cart-token", self._caller)
+        )
         route = f"{self._request.method} {self._request.scope['route'].path}"
-        scope = hashlib.sha256(f"{principal}\n{route}\n{self._key}".encode()).hexdigest()
-        content = hashlib.sha256(self._request.scope["path"].encode() + b"\n" + await self._request.body())
-        return Once(scope, content.digest(), packed)
+        scope = hashlib.sha256(f"{principal}\n{route}\n{key}".encode()).hexdigest()
+        content = self._request.scope["path"].encode() + b"\n" + await self._request.body()
+        if self._secret:
+            return scope, hmac.digest(self._secret, scope.encode() + content, "sha256")
+        return scope, hashlib.sha256(content).digest()
 
     def _expected_version(self) -> int:
         match = re.fullmatch(r'"(\d{1,9})"', self._if_match or "")

@@ -19,6 +19,7 @@ from commands.checkout_rejections import AddressRequired, CouponTermsRefused, Sh
 from commands.handler import KeyInFlight, KeyReused
 from commands.rejections import AmountRefused, AttributesRefused, LimitExceeded, NotFound, Rejected, VersionMismatch
 from events.store import AppendRefused, Archive, PositionsArchived, StoreBusy, StreamArchived, Unacknowledged
+from infrastructure.codec import UnknownFact
 from infrastructure.database import BAD_INPUT, UNREACHABLE
 
 RETRY_AFTER_S = "1"
@@ -153,6 +154,12 @@ def install(app: FastAPI, turned_away: Callable[[Request], None]) -> None:
     @app.exception_handler(Unacknowledged)
     async def _unacknowledged(request: Request, error: Unacknowledged) -> Response:
         return answer(request, 503, "unacknowledged", str(error))
+
+    @app.exception_handler(UnknownFact)
+    async def _unknown_fact(request: Request, error: UnknownFact) -> Response:
+        """A newer version has written here, and one of its processes may answer the next time."""
+        log.error("unknown_fact", error=str(error))
+        return answer(request, 503, "unavailable", "This is not known to the version of Daybook that was asked.")
 
     @app.exception_handler(AppendRefused)
     async def _refused(request: Request, error: AppendRefused) -> Response:

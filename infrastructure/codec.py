@@ -107,10 +107,16 @@ class FactTranscoder(Transcoder):
             name = self.evolution.renamed.get(type_name, type_name)
             if name not in self._types or not 1 <= version < self.evolution.version(name):
                 raise UnknownFact(type_name, version)
-            upcast = self.evolution.upcast(name, version, msgspec.json.decode(body))
-            return msgspec.convert(upcast, self._types[name])
+            return msgspec.convert(self._upcast(name, version, msgspec.json.decode(body)), self._types[name])
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
             raise Undecodable(f"a {type_name} v{version} cannot be read: {error}") from error
+
+    def _upcast(self, name: str, version: int, body: Any) -> Any:
+        """An upcaster may fail in any way on a body that nobody has thought of. Raises ValueError."""
+        try:
+            return self.evolution.upcast(name, version, body)
+        except Exception as error:
+            raise ValueError(f"its upcaster failed: {error!r}") from error
 
 
 class FactMapper(Mapper[str]):

@@ -30,6 +30,7 @@ _ADVANCE = """WITH advanced AS (
     ) SELECT (SELECT count(*) FROM advanced), (SELECT count(pg_notify('daybook', news)) FROM unnest($7::text[]) news),
         CASE WHEN $8 THEN set_config('synchronous_commit', 'off', true) END"""
 _INTERRUPT = "UPDATE projections SET epoch = epoch + 1, lease_until = '-infinity' WHERE name = $1"
+_STANDING = "SELECT position, lease_until > clock_timestamp() FROM projections WHERE name = $1"
 _FAILED = """UPDATE projections SET last_error = $3, updated_at = clock_timestamp()
     WHERE name = $1 AND epoch = $2"""
 
@@ -55,6 +56,12 @@ async def interrupt(connection: Connection, name: str) -> None:
     """Hold a projection still until the caller's transaction ends. What is under way for it then is not written, but
     done again on what this transaction has left."""
     await connection.execute(_INTERRUPT, name)
+
+
+async def standing(pool: Pool, name: str) -> tuple[int, bool]:
+    """Where it stands, and whether anyone holds it; at 0 and held by nobody what nobody has begun."""
+    row = await pool.fetchrow(_STANDING, name)
+    return (0, False) if row is None else (row[0], row[1])
 
 
 class Leases:

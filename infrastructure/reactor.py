@@ -73,8 +73,9 @@ class Reactor:
                     log.warning("lease_lost", projections=self._name)
                 except UNREACHABLE as error:
                     log.warning("reactor_interrupted", policy=self._name, error=str(error))
-                except Exception:
+                except Exception as error:
                     log.exception("reactor_interrupted", policy=self._name)
+                    await self._let_others(error)
                 await self._drop_reactions()
                 self._leases.give_up()
                 await asyncio.sleep(POLL_S)
@@ -83,6 +84,13 @@ class Reactor:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2):
                     await self._leases.release()
+
+    async def _let_others(self, error: Exception) -> None:
+        """Say why it does not go on; a worker of a newer version may well read what this one cannot."""
+        with contextlib.suppress(*UNREACHABLE):
+            if (lease := self._leases.held.get(self._name)) is not None:
+                await self._leases.failed(lease, f"{type(error).__name__}: {error}")
+            await self._leases.release()
 
     async def _run(self) -> None:
         await self._leases.prepare()
@@ -93,7 +101,7 @@ class Reactor:
                 await asyncio.sleep(POLL_S)
         lease = self._leases.held[self._name]
         self._read_to = lease.position
-        renew_at = checkpoint_at = 0.0
+        renew_at, checkpoint_at = 0.0, loop.time()
         while True:
             if loop.time() >= renew_at:
                 await self._leases.take()
@@ -102,8 +110,8 @@ class Reactor:
                 renew_at = loop.time() + RENEW_EVERY_S
             await self._read_on()
             read_again_at = loop.time() + READ_EVERY_S
-            if loop.time() >= checkpoint_at:
-                await self._checkpoint(lease)
+            if (now := loop.time()) >= checkpoint_at:
+                await self._checkpoint(lease, CHECKPOINT_EVERY_S + now - checkpoint_at)
                 checkpoint_at = loop.time() + CHECKPOINT_EVERY_S
             if not await self._positions.reach(HEAD, self._read_to + 1, POLL_S):
                 await self._store.head()
@@ -126,11 +134,13 @@ class Reactor:
         if self._under_way.get(position) is task:
             del self._under_way[position]
 
-    async def _checkpoint(self, lease: Lease) -> None:
+    async def _checkpoint(self, lease: Lease, took_s: float) -> None:
+        """`took_s` is the time since the last one."""
         reached = min(self._under_way, default=self._read_to + 1) - 1
         if reached > lease.position:
             async with self._pool.acquire() as connection, connection.transaction():
-                await self._leases.advance(connection, [lease], reached, repeatable=True)
+                rate = (reached - lease.position) / took_s
+                await self._leases.advance(connection, [lease], reached, rate, repeatable=True)
             lease.position = reached
 
     async def _watched(self, fact: Recorded) -> None:

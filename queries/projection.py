@@ -10,8 +10,9 @@ from queries.rows import Rows
 # How long the oldest fact that a projection has yet to see has been waiting; its rate is that of its last page.
 PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.position AS lag,
         coalesce(extract(epoch FROM clock_timestamp() - f.recorded_at), 0)::float8 AS lag_s,
-        round(p.facts_per_s::numeric, 1)::float8 AS facts_per_s, CASE WHEN p.facts_per_s > 0
-            THEN round(((h.position - p.position) / p.facts_per_s)::numeric, 3)::float8 END AS eta_s,
+        round(p.facts_per_s::numeric, 1)::float8 AS facts_per_s, CASE WHEN p.position >= h.position THEN 0.0
+            WHEN p.facts_per_s > 0
+            THEN round(((h.position - p.position) / p.facts_per_s)::numeric, 3) END::float8 AS eta_s,
         p.owner, p.epoch, p.lease_until > clock_timestamp() AS running,
         (SELECT count(*) FROM parked WHERE projection = p.name AND p.name NOT LIKE '%\\_\\_%') AS parked,
         p.last_error, p.updated_at,

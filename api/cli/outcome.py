@@ -30,6 +30,7 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     from commands.rejections import Rejected
     from events.store import Archived, StoreBusy, Unacknowledged
     from infrastructure.cache import CacheRefused
+    from infrastructure.codec import Undecodable, UnknownFact
     from infrastructure.database_url import WrongUrl
     from infrastructure.embedded import Unavailable
     from infrastructure.rebuild import NotTheOwner
@@ -42,7 +43,7 @@ def explained(error: Exception) -> tuple[ExitCode, str] | None:
     match error:
         case Refused() | WrongRevision() | LanguageRefused() | Archived():
             return ExitCode.REFUSED, str(error)
-        case NoMasterKey() | NotTheOwner() | RoleRefused():
+        case NoMasterKey() | NotTheOwner() | RoleRefused() | UnknownFact() | Undecodable():
             return ExitCode.REFUSED, str(error)
         case Rejected():
             return ExitCode.REFUSED, error.detail

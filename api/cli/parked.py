@@ -1,11 +1,12 @@
 """`daybook parked`: what could not be projected, and what to do about it."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.opening import in_shop, tool_settings
-from api.cli.outcome import ExitCode
+from api.cli.outcome import ExitCode, Misused
 from api.cli.output import AsJson, say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from queries.parked import ParkedFact
 
 app = typer.Typer(help="Facts that a projection could not take.", no_args_is_help=True)
+
+PAGE_FACTS = 1_000
 
 Id = Annotated[int, typer.Argument(help="As `daybook parked list` shows it.")]
 
@@ -37,12 +40,20 @@ def list_parked(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def retry(parked_id: Id, as_json: AsJson = False) -> None:
+def retry(
+    parked_id: Annotated[int | None, typer.Argument(help="As `daybook parked list` shows it.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All queues, after a deploy that mends them.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Try the queue of this fact's key again, in order. Exit code 1 if some of it still fails."""
+    if (parked_id is None) != every:
+        raise Misused("say which: an ID, or --all")
 
     async def work(shop: "Shop") -> int:
         from infrastructure import parking
 
+        if parked_id is None:
+            return await _retried(shop)
         return len((await parking.retry(shop.pool, shop.store, parked_id)).parked)
 
     _told(in_shop(work, tool_settings()), as_json)
@@ -71,14 +82,34 @@ async def _parked(shop: "Shop") -> "list[ParkedFact]":
     from queries.parked import PARKED, from_row
     from queries.rows import Window
 
-    part = await PARKED.part(shop.pool, Window(1_000), {})
-    return [from_row(row) for row in part.rows]
+    facts: list[ParkedFact] = []
+    window = Window(PAGE_FACTS)
+    while True:
+        part = await PARKED.part(shop.pool, window, {})
+        facts += map(from_row, part.rows)
+        if part.next is None:
+            return facts
+        window = Window(PAGE_FACTS, part.next)
+
+
+async def _retried(shop: "Shop") -> int:
+    """Each queue once, those that were parked first at first; how many facts wait after that."""
+    from commands.rejections import NotFound
+    from infrastructure import parking
+
+    queues: dict[tuple[str, str], int] = {}
+    for fact in await _parked(shop):
+        queues.setdefault((fact.projection, fact.key), fact.id)
+    for parked_id in queues.values():
+        with suppress(NotFound):  # somebody else was first
+            await parking.retry(shop.pool, shop.store, parked_id)
+    return len(await _parked(shop))
 
 
 def _told(left: int, as_json: bool) -> None:
     if as_json:
         say_json({"waiting": left})
     else:
-        say(f"{left} still wait." if left else "Done: nothing of this key waits any more.")
+        say(f"{left} still wait." if left else "Done: nothing of this waits any more.")
     if left:
         raise typer.Exit(ExitCode.REFUSED)

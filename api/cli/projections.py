@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="How far the read side is, and making it anew.", no_args_is_help=True)
 
-NUMBERS = ("position", "behind", "since s", "facts/s", "ready in s", "parked", "epoch")
+NUMBERS = ("position", "head", "behind", "since s", "facts/s", "ready in s", "parked", "epoch")
 PROCESSES_MAX = 4
 """More than that are held up by PostgreSQL, which serves the shop meanwhile."""
 SHOWN_CHARACTERS = 60
@@ -44,6 +44,7 @@ def status(as_json: AsJson = False) -> None:
                 (
                     state.name,
                     state.position,
+                    state.head,
                     state.lag,
                     f"{state.lag_s:.1f}",
                     state.facts_per_s,

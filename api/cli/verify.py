@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from api.cli.opening import in_shop, tool_settings
-from api.cli.outcome import ExitCode, Misused
+from api.cli.outcome import ExitCode, Misused, Refused
 from api.cli.output import AsJson, errors, say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def verify(
     if last is not None and last < first:
         raise Misused("--to: must not be before --from")
     report = in_shop(lambda shop: _verified(shop, first, last, noted, also_trusted), tool_settings())
+    if report.is_beyond(first):
+        raise Refused(f"--from: the book ends at position {report.end:,}; if it went further, it was cut off")
     if as_json:
         say_json(_summary(report))
     else:

@@ -18,8 +18,9 @@ from api.straight import StraightRoute
 from commands import Command
 from commands.rejections import NotFound
 from commands.session import EndSession, RecordRegistration, sessions
-from commands.user import RegisterUser
+from commands.user import RegisterUser, users
 from events.values import UserId
+from infrastructure.accounts import normalized
 from infrastructure.ids import new_id
 from infrastructure.passwords import refusal
 
@@ -75,6 +76,14 @@ async def register(body: Registration, request: Request, handle: Handle) -> Resp
     Nobody learns here who has an account: for an address that has one the answer is the same, in the same time, and
     `user_id` is nobody's. Its owner is told by letter, and by `RegistrationRefused` in the book."""
     check_password("/password", body.password, body.email, body.name)
+    handle.with_password(caller=normalized(body.email))
+    if (answer := await handle.first_answer()) is None:
+        answer = await _registered(body, request, handle)
+    answer.headers["ETag"] = '"1"'  # whether or not there is a new account
+    return answer
+
+
+async def _registered(body: Registration, request: Request, handle: Handle) -> Response:
     shop, user_id = handle.shop, UserId(new_id("usr"))
     # By address, not by account: so it tells nothing, and nobody is flooded with letters.
     letter = not (await shop.limits.take((LETTERS_TO, f"register:{of_address(body.email)}"))).wait_s
@@ -83,9 +92,13 @@ async def register(body: Registration, request: Request, handle: Handle) -> Resp
         command: Command = RegisterUser(user_id, body.email, body.name)
     else:
         command = RecordRegistration(UserId(owner), address_of(request))
-    done = await shop.handler(command, metadata=handle.metadata("RegisterUser", user_id if owner is None else None))
-    headers = {"Commit-Position": str(done.position), "ETag": '"1"'}
-    return JSONResponse({"user_id": user_id, "version": 1}, 201, headers)
+    return await handle(
+        command,
+        about=users(user_id),
+        status=201,
+        answer=lambda done: {"user_id": user_id, "version": 1},
+        actor=user_id if owner is None else None,
+    )
 
 
 @router.post("/login", response_model=Tokens)

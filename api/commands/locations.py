@@ -8,7 +8,6 @@ from api.problems import Problem
 from api.reading import Read
 from api.security import Staff
 from api.straight import StraightRoute
-from commands.handler import Done
 from commands.location import BeginClosing, EndClosing, OpenLocation, all_locations
 from commands.rejections import LocationInUse, VersionMismatch
 from queries.stock_level import Contents, contents
@@ -25,11 +24,11 @@ async def open_location(location: LocationPath, staff: Staff, handle: Handle) ->
 
 
 @router.delete("/{location}", response_model=Changed)
-async def close_location(
-    location: LocationPath, staff: Staff, handle: Handle, read: Read, response: Response
-) -> Changed:
+async def close_location(location: LocationPath, staff: Staff, handle: Handle, read: Read) -> Response:
     """No stock is kept there any more until it is opened again. Refused while units are on hand there, reserved or not.
     Asked again, nothing more happens."""
+    if (first := await handle.first_answer()) is not None:  # it may have been opened again since
+        return first
     handler, metadata = handle.shop.handler, handle.metadata("CloseLocation")
     for _ in range(MAX_ATTEMPTS):
         if (await handler.read(all_locations)).is_open(location):
@@ -41,15 +40,16 @@ async def close_location(
             continue
         try:
             # Whoever has opened it meanwhile, and brought something, has changed the version.
-            done = await handler(
-                EndClosing(location, found.units + found.unsure),
-                metadata=metadata,
-                expected={all_locations: begun.versions[all_locations.stream]},
+            answer = await handle(
+                EndClosing(location, left := found.units + found.unsure),
+                about=all_locations,
+                keyed=not left,  # a refusal is no answer to keep
+                also={all_locations: begun.versions[all_locations.stream]},
             )
         except VersionMismatch:
             continue
         _check_empty(location, found)
-        return _changed(done, response)
+        return answer
     raise Problem(503, "unavailable", "Others change the locations at the same time: ask again.")
 
 
@@ -59,9 +59,3 @@ def _check_empty(location: str, found: Contents) -> None:
     if found.units:
         why = f"{found.units} units of {found.skus} SKUs are there"
         raise LocationInUse(location, why, units=found.units, skus=found.skus)
-
-
-def _changed(done: Done, response: Response) -> Changed:
-    version = done.versions[all_locations.stream]
-    response.headers["Commit-Position"], response.headers["ETag"] = str(done.position), f'"{version}"'
-    return Changed(id=all_locations.stream.removeprefix(f"{all_locations.fold.category}-"), version=version)

@@ -49,6 +49,10 @@ async def change_me(body: Myself, caller: SignedIn, handle: Handle) -> Response:
     """Change your name; with `current_password`, also your e-mail address or your password.
 
     A new password ends all your sessions but this one; a new address must be verified. The address before is told."""
+    if body.current_password or body.password is not None:
+        handle.with_password()
+        if (first := await handle.first_answer()) is not None:  # the current password may be another one by now
+            return first
     shop, user_id = handle.shop, caller.user_id
     user = await shop.handler.read(users(user_id))
     changes: list[Command] = [] if body.name is None else [RenameUser(user_id, body.name)]

@@ -12,7 +12,9 @@ from api.security import Admin
 from api.straight import StraightRoute
 from commands.rejections import NotFound
 from infrastructure import parking
+from infrastructure.leases import standing
 from infrastructure.rebuild import NotTheOwner, check_owner, rebuild
+from infrastructure.shadow_table import SHADOW
 from projections import PROJECTIONS
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"], route_class=StraightRoute)
@@ -37,7 +39,9 @@ class Skip(Body):
 
 @router.post("/projections/{name}/rebuild", status_code=202, response_model=Started)
 async def rebuild_projection(name: str, admin: Admin, handle: Handle) -> Started:
-    """Fold it anew from the first fact beside live traffic, then switch. `GET /v1/admin/projections` shows how far."""
+    """Fold it anew from the first fact beside live traffic, then switch. `GET /v1/admin/projections` shows how far.
+
+    `410 facts_archived` if not all facts are in the book."""
     projection = next((each for each in PROJECTIONS if each.name == name), None)
     if projection is None:
         raise NotFound("projection", name)
@@ -46,8 +50,11 @@ async def rebuild_projection(name: str, admin: Admin, handle: Handle) -> Started
         await check_owner(shop.pool, projection)
     except NotTheOwner as refused:
         raise Problem(409, "conflict", str(refused)) from None
+    position, is_held = await standing(shop.pool, name + SHADOW)
+    await shop.store.check_present(position)
     work = rebuild(shop.pool, shop.store, projection, owner=f"{shop.owner}:rebuild")
-    if not shop.background.start(f"rebuild {name}", work):
+    if is_held or not shop.background.start(f"rebuild {name}", work):
+        work.close()
         raise Problem(409, "conflict", f"{name} is being rebuilt already.")
     return Started(name=name, watch="/v1/admin/projections")
 

@@ -89,6 +89,8 @@ async def verify_book(
         raise invalid("?to", "must not be before `from`")
     await read.seen(HEAD)
     report = await verify(read.shop.pool, read.shop.keyring, first=first, last=last, max_facts=MAX_VERIFIED_FACTS)
+    if report.is_beyond(first):
+        raise invalid("?from", f"must not be beyond the end of the book, position {report.end}")
     until = report.end if last is None else min(last, report.end)
     return Verified(
         sound=report.sound,

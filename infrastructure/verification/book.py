@@ -46,6 +46,10 @@ class Report:
     def sound(self) -> bool:
         return not self.findings
 
+    def is_beyond(self, first: int) -> bool:
+        """Whether this says nothing about a part from `first` on: not even the place for the next fact is there."""
+        return self.sound and first > self.end + 1
+
 
 async def verify(
     pool: Pool,

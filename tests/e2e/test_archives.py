@@ -172,6 +172,11 @@ async def test_auditors_see_archives_and_that_the_rest_is_sound(story: Story) ->
     assert (await (await story.client.staff()).get("/v1/audit/archives")).status_code == 403
 
 
+async def test_no_rebuild_is_begun_that_would_miss_what_is_archived(story: Story) -> None:
+    admin = await story.client.admin()
+    story.refuses(await admin.post("/v1/admin/projections/wishlist/rebuild"), 410, "facts_archived")
+
+
 async def test_a_report_as_of_a_time_in_an_archive_is_refused(story: Story) -> None:
     staff, then = await story.client.staff(), story.history["data"][0]["recorded_at"]
     story.refuses(await staff.get("/v1/reports/sales", as_of=then), 410, "facts_archived")

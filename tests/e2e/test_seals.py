@@ -130,6 +130,7 @@ async def test_the_book_is_verified_as_far_as_one_request_goes(shop_client: Shop
         ("/v1/audit/proof/one", 422, "validation_failed"),
         ("/v1/audit/verify?from=3&to=2", 422, "validation_failed"),
         ("/v1/audit/verify?from=0", 422, "validation_failed"),
+        ("/v1/audit/verify?from=4611686018427387904", 422, "validation_failed"),
         ("/v1/audit/verify?until=2", 422, "validation_failed"),
         ("/v1/audit/seals?cursor=x", 400, "invalid_cursor"),
     ],

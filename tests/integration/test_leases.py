@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from infrastructure import leases
-from infrastructure.leases import LeaseLost, Leases
+from infrastructure.leases import LEASE_S as AS_BUILT_S
+from infrastructure.leases import RENEW_EVERY_S, LeaseLost, Leases
 from tests.integration.tally import Engine, open_engine
 
 NAMES = ["tally_a", "tally_b"]
@@ -34,6 +35,11 @@ async def mine(engine: Engine) -> Leases:
     await mine.prepare()
     await mine.take()
     return mine
+
+
+def test_one_renewal_may_be_missed_and_what_the_dead_held_is_free_within_seconds() -> None:
+    """Whoever waits for it looks as often as its holder renews it."""
+    assert 2 * RENEW_EVERY_S < AS_BUILT_S and AS_BUILT_S + RENEW_EVERY_S < 10
 
 
 async def test_what_is_held_is_renewed_and_stays_the_same_lease(engine: Engine, mine: Leases) -> None:

@@ -94,3 +94,14 @@ def test_a_seal_that_was_noted_down_must_be_there(
 )
 def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
     assert call(["verify", *arguments]) == 2
+
+
+def test_a_part_beyond_the_end_of_the_book_is_not_called_sound(
+    book: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    book()
+    end = said(capsys)[1]["last"]
+    assert said(capsys, "--from", str(end + 1))[0] == 0, "who goes on from where they were finds nothing new"
+    capsys.readouterr()
+    assert call(["verify", "--from", str(end + 2)]) == 1
+    assert f"the book ends at position {end}" in capsys.readouterr().err

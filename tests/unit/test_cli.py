@@ -11,7 +11,8 @@ from typer.main import get_group
 
 from api.app import VERSION
 from api.cli import app, call
-from api.cli.outcome import ExitCode
+from api.cli.outcome import ExitCode, explained
+from infrastructure.codec import Undecodable, UnknownFact
 from infrastructure.complete_journey import parquet
 from infrastructure.settings import SECRET_KEY_CHARACTERS_MIN, Settings
 from tests.keys import MASTER_KEY
@@ -128,3 +129,8 @@ def test_an_import_without_its_data_says_how_to_get_it(
 def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["--version"]) == ExitCode.OK
     assert capsys.readouterr().out == f"daybook {VERSION}\n"
+
+
+@pytest.mark.parametrize("error", [UnknownFact("OrderPlaced", 9), Undecodable("an OrderPlaced v1 cannot be read")])
+def test_a_fact_that_cannot_be_read_is_said_in_one_line(error: Exception) -> None:
+    assert explained(error) == (ExitCode.REFUSED, str(error))

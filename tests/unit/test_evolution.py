@@ -59,6 +59,16 @@ def test_a_body_that_does_not_fit_is_undecodable(body: str) -> None:
         FactTranscoder(TYPES, EVOLUTION).decode_fact("ParcelSent", 1, body)
 
 
+@pytest.mark.parametrize("failure", [AttributeError("no such part"), IndexError(), ZeroDivisionError(), RuntimeError()])
+def test_a_body_that_an_upcaster_fails_on_is_undecodable_however_it_fails(failure: Exception) -> None:
+    def fails(_: object) -> dict[str, object]:
+        raise failure
+
+    evolution = Evolution({"ParcelSent": 2}, {("ParcelSent", 1): fails}, {})
+    with pytest.raises(Undecodable, match=f"ParcelSent v1 .* upcaster failed: {type(failure).__name__}"):
+        FactTranscoder(TYPES, evolution).decode_fact("ParcelSent", 1, "{}")
+
+
 @pytest.mark.parametrize(
     ("evolution", "complaint"),
     [
