@@ -93,7 +93,7 @@ def test_a_coupon_is_created_once_changed_and_withdrawn() -> None:
     with refused(NameTaken):
         shop.when(CreateCoupon("SPRING", more))
     for command in (ChangeCoupon("SPRING", {"limit": 1}), WithdrawCoupon("WINTER"), ChangeCoupon("WINTER", {})):
-        with refused(NotFound):
+        with refused(NotFound, kind="coupon", id=command.code):
             shop.when(command)
 
 
@@ -128,5 +128,10 @@ def test_terms_are_judged_as_a_whole_when_one_is_changed() -> None:
 
 def test_a_coupon_is_for_a_category_that_exists() -> None:
     assert given(*kitchen).when(CreateCoupon("SPRING", replace(FIVE, category_id=KITCHEN))) != []
-    with refused(NotFound):
-        given(*kitchen).when(CreateCoupon("SPRING", replace(FIVE, category_id=CategoryId("cat_none"))))
+    none = CategoryId("cat_none")
+    for command in (
+        CreateCoupon("NEW", replace(FIVE, category_id=none)),
+        ChangeCoupon("SPRING", {"category_id": none}),
+    ):
+        with refused(NotFound):
+            given(*kitchen, tenth_off).when(command)
