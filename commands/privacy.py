@@ -39,5 +39,5 @@ def decide(command: PrivacyCommand, read: Read) -> Sequence[Event]:
     if is_guest(command.person_id):
         return [forgotten]
     cart_id = own_cart(command.person_id)
-    closed = read(carts(cart_id)).merged_into == cart_id
-    return [forgotten, *([] if closed else [CartClosed(cart_id, cart_id)])]
+    read(carts(cart_id))
+    return [forgotten, CartClosed(cart_id, cart_id)]

@@ -21,10 +21,9 @@ class Positions:
         if position <= self._known[name]:
             return
         self._known[name] = position
-        for waiter in [waiter for waiter in self._waiting[name] if waiter[0] <= position]:
-            self._waiting[name].discard(waiter)
-            if not waiter[1].done():
-                waiter[1].set_result(None)
+        for wanted, reached in self._waiting[name]:
+            if wanted <= position and not reached.done():
+                reached.set_result(None)
 
     def forgotten(self) -> None:
         """The server may have crashed, which may put projections back, and never the head."""

@@ -37,7 +37,7 @@ SURVIVED, NO_TEST, NO_ANSWER = "", "no test", "no answer"
 UNIT, INTEGRATION = "tests/unit/test_", "tests/integration/test_"
 WHO_LOOKS = {
     "commands": (UNIT,),
-    "infrastructure.append_call infrastructure.committer infrastructure.raw_append": (
+    "infrastructure.append_call infrastructure.batches infrastructure.committer infrastructure.raw_append": (
         f"{UNIT}committer",
         f"{INTEGRATION}event_store",
         f"{INTEGRATION}store_failures",
@@ -151,7 +151,7 @@ def _try(session: pytest.Session, broken: Break, items: Sequence[pytest.Item]) -
 def _look(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
     """Which functions each test comes by, and how long it takes."""
     os.environ["MUTANT_UNDER_TEST"] = "stats"
-    come_by: set[str] = import_module("mutmut.state").state()._stats
+    come_by = import_module("mutmut.state").state()._stats = _ComeBy()
     took = _took()
     try:
         for item, following in zip(items, [*items[1:], None], strict=True):
@@ -159,11 +159,29 @@ def _look(session: pytest.Session, items: Sequence[pytest.Item]) -> None:
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:
                 raise session.Failed(item.nodeid)
-            for function in ("", *come_by):
+            for function in ("", *come_by.taken()):
                 took.setdefault(function, {})[item.nodeid] = time.perf_counter() - began
-            come_by.clear()
     finally:
         TOOK.write_text(json.dumps(took))
+
+
+class _ComeBy(set[str]):
+    """Functions, also those that only a forked process comes by: what is added goes to a file that they share."""
+
+    def __init__(self) -> None:
+        self._file = os.memfd_create("come_by")
+
+    def add(self, function: str) -> None:
+        if function not in self:
+            super().add(function)
+            os.write(self._file, f"{function}\n".encode())
+
+    def taken(self) -> set[str]:
+        functions = os.pread(self._file, os.fstat(self._file).st_size, 0).decode().split()
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        self.clear()
+        return set(functions)
 
 
 def _took() -> dict[str, dict[str, float]]:
@@ -190,7 +208,8 @@ def _child(run: Callable[[], None]) -> NoReturn:
         run()
         os._exit(0)
     except BaseException as error:
-        os.write(2, f"{error!r}\n".encode())
+        with LOG.open("a") as log:  # where standard error goes is up to pytest by now
+            log.write(f"{error!r}\n")
         os._exit(1)
 
 

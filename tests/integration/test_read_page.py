@@ -77,6 +77,13 @@ async def test_a_page_holds_so_many_facts_in_order_and_says_where_it_ends(
     )
     assert positions[HEAD] == start + 4
     assert places(await store.read_page(page.end, limit=2, but=())) == [start + 3, start + 4]
+    assert (await store.read_page(start, limit=3, but=())).end == start + 3
+
+
+async def test_whoever_asks_for_the_head_knows_it_from_then_on(
+    store: PostgresEventStore, positions: Positions, start: int
+) -> None:
+    assert positions[HEAD] < await store.head() == start + 4 == positions[HEAD]
 
 
 @pytest.mark.parametrize(

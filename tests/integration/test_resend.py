@@ -15,7 +15,7 @@ from infrastructure.database import connect
 from infrastructure.raw_append import encoded
 from tests.integration.book import flaws, open_store
 from tests.integration.test_store_failures import held_up, waiting_backend
-from tests.store_contract import claim, name, outcomes, stream
+from tests.store_contract import claim, moving, name, outcomes, stream
 
 __all__ = ["name"]
 
@@ -115,6 +115,15 @@ async def test_those_who_build_on_an_append_whose_answer_was_lost_are_not_refuse
         asked.append(asyncio.ensure_future(store.append(then)))
         one, two = await asyncio.gather(*asked)
     assert (one.position + 1, network.lost) == (two.position, 0)
+
+
+async def test_without_the_answer_nobody_knows_whether_others_came_in_between(database_url: str, name: str) -> None:
+    network = Lossy(database_url, 0)
+    async with open_store(database_url, network.open) as store:
+        await store.append(moving(name, 0, 0, 5, None))
+        network.lost = 1
+        appended = await store.append(moving(name, 1, 5, -1))
+    assert (network.lost, appended.passed) == (0, {stream(name): 1})
 
 
 async def test_an_append_whose_backend_is_killed_while_it_waits_is_sent_again(

@@ -56,10 +56,11 @@ def given(*events: Event) -> Shop:
 
 
 @contextmanager
-def refused(refusal: type[Rejected], /, **details: Any) -> Iterator[None]:
+def refused(refusal: type[Rejected], /, **details: Any) -> Iterator[pytest.ExceptionInfo[Rejected]]:
     """Exactly this refusal, with exactly these details if any are named."""
     with pytest.raises(Rejected) as caught:
-        yield
+        yield caught
     assert type(caught.value) is refusal
+    assert caught.value.detail.endswith("."), "a refusal says why, in a sentence"
     if details:
         assert caught.value.details == details

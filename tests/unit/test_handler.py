@@ -1,6 +1,9 @@
 """The handler on a stream that many want at once: chained decisions, refusals that hold, callers that go away."""
 
 import asyncio
+import gc
+import weakref
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,7 @@ from commands.stock import ReceiveStock
 from commands.variant import ChangePrice
 from events.product import PriceChanged
 from events.stock import StockAdjusted
-from events.store import AppendRefused, Conflict, StoreBusy, Unacknowledged
+from events.store import Append, Appended, AppendRefused, Conflict, StoreBusy, Unacknowledged
 from tests.unit.held_store import HeldStore, settled
 from tests.unit.hot_stock import STOCK, available, handler, start, store, take
 from tests.unit.pasts import MUG, SMALL, eur, stocked
@@ -74,6 +77,36 @@ async def test_a_refusal_that_rests_on_facts_that_failed_is_decided_again(
     assert (await second).events == [StockAdjusted(SMALL, -1, "taken")]
     with pytest.raises(type(error)):
         await first
+
+
+async def test_that_nothing_is_to_be_done_waits_for_the_newest_facts_when_older_ones_are_stored(
+    store: HeldStore, handler: Handler
+) -> None:
+    store.hold = True
+    first, second = [await start(handler, ChangePrice(SMALL, eur(price))) for price in (800, 900)]
+    await store.let_go()
+    third = await start(handler, ChangePrice(SMALL, eur(900)))
+    await asyncio.sleep(0.01)
+    assert (first.done(), third.done(), len(store.asked)) == (True, False, 2)
+    store.hold = False
+    await store.let_go(StoreBusy())
+    with pytest.raises(StoreBusy):
+        await second
+    assert (await third).events == [PriceChanged(MUG, SMALL, eur(900), eur(800))]
+
+
+async def test_nothing_is_kept_of_what_was_forgotten(store: HeldStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, kept, append = Handler(store), weakref.WeakSet[Any](), store.append
+
+    def noted(asked: Append) -> "asyncio.Future[Appended]":
+        kept.add(task := asyncio.ensure_future(append(asked)))
+        return task
+
+    monkeypatch.setattr(store, "append", noted)
+    await handler(ReceiveStock(SMALL, 1))
+    handler.forget([STOCK])
+    gc.collect()
+    assert (len(store.asked), len(kept)) == (1, 0)
 
 
 async def test_of_two_who_cannot_both_be_served_one_is_though_the_first_lost_a_race(

@@ -52,6 +52,18 @@ async def test_long_streams_are_read_ahead_in_pages(store: CountingStore, monkey
     assert store.reads == [{ref.stream} for ref in EVERYONE]
 
 
+async def test_a_page_is_filled_whatever_is_new_among_the_streams(
+    store: CountingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MAX_FACTS_WARMED", 4)
+    new, *known = (users(UserId(f"usr_{n}")) for n in range(5))
+    for ref in known:
+        user = UserId(ref.stream.removeprefix("user-"))
+        await store.append(Append([UserRegistered(user, "someone@example.com"), RoleGranted(user, STAFF)]))
+    await Handler(store).warm([new, *known])
+    assert store.reads == [{ref.stream for ref in known[:2]}, {ref.stream for ref in known[2:]}]
+
+
 async def test_what_was_read_ahead_may_have_moved_meanwhile(store: CountingStore) -> None:
     handler = Handler(store)
     await handler.warm(EVERYONE)

@@ -1,9 +1,11 @@
 """Asking what a decision would come to: over what is stored and present, and nothing is written."""
 
 import asyncio
+from collections.abc import Collection, Mapping
+from itertools import islice
 
 from commands.decider import Read
-from commands.handler import Handler
+from commands.handler import TOGETHER_ATTEMPTS, Handler
 from commands.rejections import NotFound
 from events.stock import StockReceived
 from tests.unit.held_store import HeldStore, settled
@@ -44,3 +46,15 @@ async def test_a_refusal_is_of_the_present_too(store: HeldStore, handler: Handle
     await store.happened_elsewhere(StockReceived(SMALL, 5))
     with refused(NotFound, kind="units", id="15"):
         await handler.ask(nothing_there)
+
+
+async def test_an_answer_comes_at_last_however_often_others_are_first(store: HeldStore, handler: Handler) -> None:
+    versions, moves = store.versions, iter(range(TOGETHER_ATTEMPTS + 2))
+
+    async def moved_before(streams: Collection[str]) -> Mapping[str, int]:
+        for _ in islice(moves, 1):
+            await store.happened_elsewhere(StockReceived(SMALL, 1))
+        return await versions(streams)
+
+    store.versions = moved_before  # type: ignore[method-assign]
+    assert await handler.ask(available) == 10 + TOGETHER_ATTEMPTS + 2

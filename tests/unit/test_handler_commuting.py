@@ -9,6 +9,7 @@ from commands import streams
 from commands.checkout import RecordSale
 from commands.decider import Ref
 from commands.handler import Done, Handler
+from commands.location import OpenLocation, all_locations
 from commands.order_life import CancelOrder
 from commands.rejections import OutOfStock, VersionMismatch
 from commands.states import Known, Replayed
@@ -29,9 +30,11 @@ class Noted(Replayed):
     def __init__(self, store: HeldStore) -> None:
         super().__init__(store)
         self.known: list[Known] = []
+        self.streams: list[str] = []
 
     def moved(self, ref: Ref[Any], before: int, now: Known) -> None:
         self.known += [now] if ref == STOCK else []
+        self.streams.append(ref.stream)
 
 
 @pytest.fixture
@@ -127,6 +130,16 @@ async def test_what_leaves_others_facts_out_is_no_state_of_the_stream(store: Hel
     assert states.known == []
     await here(ReceiveStock(SMALL, 1))
     assert [known.state.reserved for known in states.known] == [4]
+
+
+async def test_what_is_written_besides_a_stream_that_others_moved_is_told(store: HeldStore) -> None:
+    states = Noted(store)
+    here, there = Handler(store, states), Handler(store)
+    await asyncio.gather(here(sale("here", 1)), there(sale("there", 1)))
+    await there(sale("there again", 1))
+    states.streams.clear()
+    await here(sale("passing", 1), OpenLocation("attic"))
+    assert states.streams == ["order-passing", all_locations.stream]
 
 
 async def test_others_facts_are_read_once_in_a_while(

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from commands.claim import sku_name
 from commands.decider import Ref
 from commands.handler import Handler, Once
 from commands.states import NOTHING, Known, Replayed
 from commands.stock import AdjustStock, ReceiveStock, stocks
+from events.claim import NameClaimed
 from events.stock import StockReceived
 from events.store import Recorded, StreamArchived
-from events.values import DEFAULT_LOCATION
-from tests.unit.held_store import HeldStore
-from tests.unit.pasts import SMALL, stocked
+from events.values import DEFAULT_LOCATION, Sku
+from tests.unit.held_store import HeldStore, settled
+from tests.unit.pasts import MUG, SMALL, stocked
 
 STOCK = stocks(SMALL, DEFAULT_LOCATION)
 
@@ -92,3 +94,33 @@ async def test_what_is_archived_is_said_unless_it_was_answered_before(
     assert (await handler(ReceiveStock(SMALL, 1), once=once)).replayed == b"answer"
     with pytest.raises(StreamArchived):
         await handler(ReceiveStock(SMALL, 1))
+
+
+async def test_who_has_lost_often_drops_all_that_others_have_moved(store: HeldStore) -> None:
+    """Not only what the append has stumbled over: of many streams that would take as many attempts."""
+    skus = [Sku(f"MUG-{number}") for number in range(9)]
+    every = [ReceiveStock(sku, 1) for sku in skus]
+    claimed = [NameClaimed(sku_name(sku), MUG) for sku in skus]
+    handler = Handler(store)
+    await store.happened_elsewhere(*claimed)
+    await handler(*every)
+    await store.happened_elsewhere(*claimed)
+    store.asked.clear()
+    await handler(*every)
+    assert 1 < len(store.asked) < len(skus)
+
+
+async def test_who_loses_twice_in_a_row_goes_on_from_what_was_read_in_between(store: HeldStore) -> None:
+    states = Told(store)
+    handler = Handler(store, states)
+    await handler(ReceiveStock(SMALL, 1))
+    states.reads.clear()
+    store.hold = True
+    task = asyncio.create_task(handler(ReceiveStock(SMALL, 1)))
+    for _ in range(2):
+        await settled()
+        await store.happened_elsewhere(StockReceived(SMALL, 1))
+        await store.let_go()
+    await store.let_go()
+    await task
+    assert [since for stream, since in states.reads if stream == STOCK.stream] == [0, 3]

@@ -61,10 +61,11 @@ async def test_everything_that_was_read_is_guarded(store: HeldStore) -> None:
     assert written <= store.asked[0].expected.keys()
 
 
-async def test_who_asked_and_when_it_happened_is_recorded(store: HeldStore) -> None:
+@pytest.mark.parametrize("key", ["", "key"])
+async def test_who_asked_and_when_it_happened_is_recorded(store: HeldStore, key: str) -> None:
     before = await store.head()
     then, ann = datetime(2017, 1, 1, tzinfo=UTC), Metadata(actor="ann", command="PlaceOrder", request_id="req_1")
-    await Handler(store)(PLACE, metadata=ann, occurred_at=then)
+    await Handler(store)(PLACE, metadata=ann, occurred_at=then, once=once(key=key) if key else None)
     recorded = await store.read_all(before, limit=100)
     assert {(fact.metadata, fact.occurred_at) for fact in recorded} == {(ann, then)}
 

@@ -171,9 +171,15 @@ def test_an_order_that_the_default_location_serves_does_not_look_at_the_others()
 
 
 def test_what_all_locations_have_together_is_what_is_left() -> None:
-    few = (StockAdjusted(SMALL, -10, "lost"), StockAdjusted(SMALL, -4, "lost", "attic"))
+    few = (StockAdjusted(SMALL, -10, "lost"), StockAdjusted(SMALL, -4, "lost", "attic"), LocationOpened("cellar"))
     with refused(OutOfStock, items=[{"sku": SMALL, "requested": 2, "available": 1}]):
         given(*stocked, *attic, *few, *filled_cart).when(ORDERING)
+
+
+def test_the_last_units_of_all_locations_can_be_had() -> None:
+    shop = given(*stocked, *attic, one_here, StockAdjusted(SMALL, -4, "lost", "attic"), *filled_cart)
+    shop.when(ORDERING)
+    assert (shop(HERE).available, shop(THERE).available) == (0, 0)
 
 
 def test_goods_are_given_back_where_they_were_reserved() -> None:

@@ -90,7 +90,7 @@ def test_no_more_is_sent_than_there_is() -> None:
     too_many = {"sku": SMALL, "requested": 2, "possible": 1}
     with refused(TooManyUnits, items=[too_many, {"sku": "OTHER", "requested": 1, "possible": 0}]):
         shop.when(ShipOrder(ORDER, units=(Units(SMALL, 1), Units(SMALL, 1), Units("OTHER", 1), Units(LARGE, 1))))  # type: ignore[arg-type]
-    with refused(LimitExceeded):
+    with refused(LimitExceeded, limit=1):
         shop.when(ShipOrder(ORDER, units=(Units(SMALL, 0),)))
 
 
@@ -144,6 +144,8 @@ def test_goods_may_come_back_to_another_location() -> None:
     assert shop.when(returning((SMALL, 2, True), location="attic"))[1:] == [
         StockReturned(SMALL, ORDER, 2, "broken", "attic")
     ]
+    broken = StockReturned(LARGE, ORDER, 1, "broken", "attic"), StockWrittenOff(LARGE, ORDER, 1, "broken", "attic")
+    assert shop.when(returning((LARGE, 1, False), location="attic"))[1:] == [*broken]
     with refused(NotFound):
         shop.when(returning((SMALL, 1, True), location="cellar"))
 
@@ -156,7 +158,10 @@ def test_no_more_comes_back_than_was_sent() -> None:
     unsent = {"sku": SMALL, "requested": 1, "possible": 0}
     with refused(TooManyUnits, items=[unsent, {"sku": LARGE, "requested": 1, "possible": 0}]):
         shop.when(returning((SMALL, 1, True), (LARGE, 1, True)))
-    shop.when(REST, returning((SMALL, 1, True)))
+    shop.when(REST)
+    with refused(TooManyUnits, items=[{"sku": SMALL, "requested": 2, "possible": 1}]):
+        shop.when(returning((SMALL, 2, True)))
+    shop.when(returning((SMALL, 1, True)))
     with refused(TooManyUnits, items=[unsent]):
         shop.when(returning((SMALL, 1, True)))
 

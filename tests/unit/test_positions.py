@@ -1,6 +1,7 @@
 """Waiting for positions: woken, in time, and never deaf to a cancellation."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -20,6 +21,18 @@ async def test_who_waits_is_woken_when_the_position_is_reached() -> None:
 
 async def test_what_does_not_come_in_time_is_said_so() -> None:
     assert not await Positions().reach("head", 1, 0.01)
+
+
+@pytest.mark.parametrize("reached", [0, 1_000])
+async def test_nothing_is_kept_of_who_waits_no_longer(reached: int) -> None:
+    positions, wanted = Positions(), int("1000")
+    held = sys.getrefcount(wanted)
+    waiting = asyncio.create_task(positions.reach("head", wanted, 0.01))
+    await asyncio.sleep(0)
+    positions.advance("head", reached)
+    await waiting
+    del waiting
+    assert sys.getrefcount(wanted) == held
 
 
 async def test_positions_never_go_back() -> None:

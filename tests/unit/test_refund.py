@@ -46,7 +46,8 @@ def test_an_order_that_is_paid_twice_gives_one_payment_back() -> None:
     shop.when(RecordCapture(ORDER, SECOND_PAYMENT, TOTAL, "ref_2"))
     late = shop.when(RecordCapture(ORDER, PAYMENT, TOTAL, "ref_1"))
     assert [type(fact) for fact in late] == [PaymentCaptured, RefundRequested]
-    assert (late[1].payment_id, late[1].amount) == (PAYMENT, TOTAL)  # type: ignore[union-attr]
+    back = RefundRequested(ORDER, PAYMENT, RefundId(f"{ORDER}.back1"), TOTAL, "the order was paid already")
+    assert late[1] == back
     assert state(shop) == (Status.PAID, PaymentState.CAPTURED)
 
 
@@ -75,8 +76,21 @@ def test_staff_give_back_parts_of_what_is_held_and_no_more() -> None:
     assert state(shop) == (Status.SHIPPED, PaymentState.PARTIALLY_REFUNDED)
     shop.when(RefundOrder(ORDER, BACK_TOO, "all"), RecordRefund(ORDER, PAYMENT, "r", "all", BACK_TOO, eur(1500)))
     assert state(shop) == (Status.SHIPPED, PaymentState.REFUNDED)
-    with refused(AmountRefused):
+    with refused(AmountRefused, asked={"amount": 0, "currency": "EUR"}, most={"amount": 0, "currency": "EUR"}):
         shop.when(RefundOrder(ORDER, RefundId("ref_3"), "again"))
+
+
+def test_a_cent_too_much_goes_back_and_is_written_down() -> None:
+    shop = given(*placed, requested)
+    [*_, back] = shop.when(RecordCapture(ORDER, PAYMENT, eur(2301), "ref_1"))
+    assert isinstance(back, RefundRequested) and back.amount == eur(1)
+    gone = RecordRefund(ORDER, PAYMENT, "r", "w", back.refund_id, back.amount)
+    assert shop.when(gone) == [PaymentRefunded(ORDER, PAYMENT, eur(1), "r", "w", back.refund_id)]
+    assert len(shop.when(RefundOrder(ORDER, BACK, "goodwill", eur(1)))) == 1
+
+
+def test_nothing_is_let_go_of_an_order_that_stands() -> None:
+    assert given(*placed, *paid).when(LetGo(ORDER, "why")) == []
 
 
 def test_a_refund_is_split_where_one_payment_does_not_hold_enough() -> None:
@@ -91,6 +105,7 @@ def test_a_refund_is_split_where_one_payment_does_not_hold_enough() -> None:
 def test_a_refund_that_failed_can_be_tried_again_under_another_name() -> None:
     shop = given(*placed, *paid, cancelled)
     [back] = shop.when(LetGo(ORDER, "cancelled"))
+    assert back == RefundRequested(ORDER, PAYMENT, RefundId(f"{ORDER}.back1"), TOTAL, "cancelled")
     assert isinstance(back, RefundRequested)
     failed = RecordRefundFailure(ORDER, PAYMENT, back.refund_id, "no")
     assert shop.when(failed) == [RefundFailed(ORDER, PAYMENT, back.refund_id, "no")]

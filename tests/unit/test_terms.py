@@ -93,7 +93,7 @@ def test_a_coupon_is_created_once_changed_and_withdrawn() -> None:
     with refused(NameTaken):
         shop.when(CreateCoupon("SPRING", more))
     for command in (ChangeCoupon("SPRING", {"limit": 1}), WithdrawCoupon("WINTER"), ChangeCoupon("WINTER", {})):
-        with refused(NotFound):
+        with refused(NotFound, kind="coupon", id=command.code):
             shop.when(command)
 
 
@@ -120,6 +120,22 @@ def test_terms_that_do_not_fit_together_are_refused(terms: CouponTerms) -> None:
         given().when(CreateCoupon("SPRING", terms))
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        CouponTerms(CouponKind.PERCENT, 1),
+        CouponTerms(CouponKind.PERCENT, 10_000),
+        replace(FIVE, amounts=(eur(1),)),
+        replace(FIVE, starts_at=NOON),
+        replace(FIVE, ends_at=NOON),
+        replace(FIVE, limit=1, limit_per_customer=1),
+        replace(FIVE, limit_per_customer=1_000),
+    ],
+)
+def test_the_last_terms_that_fit_together_are_taken(terms: CouponTerms) -> None:
+    assert given().when(CreateCoupon("SPRING", terms)) == [CouponCreated("SPRING", terms)]
+
+
 def test_terms_are_judged_as_a_whole_when_one_is_changed() -> None:
     ends = CouponCreated("SPRING", replace(FIVE, ends_at=NOON))
     with refused(CouponTermsRefused):
@@ -128,5 +144,10 @@ def test_terms_are_judged_as_a_whole_when_one_is_changed() -> None:
 
 def test_a_coupon_is_for_a_category_that_exists() -> None:
     assert given(*kitchen).when(CreateCoupon("SPRING", replace(FIVE, category_id=KITCHEN))) != []
-    with refused(NotFound):
-        given(*kitchen).when(CreateCoupon("SPRING", replace(FIVE, category_id=CategoryId("cat_none"))))
+    none = CategoryId("cat_none")
+    for command in (
+        CreateCoupon("NEW", replace(FIVE, category_id=none)),
+        ChangeCoupon("SPRING", {"category_id": none}),
+    ):
+        with refused(NotFound):
+            given(*kitchen, tenth_off).when(command)

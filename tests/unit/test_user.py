@@ -10,12 +10,14 @@ from commands.user import (
     GrantRole,
     RegisterUser,
     ReinstateUser,
+    RenameUser,
     RevokeRole,
     SuspendUser,
+    User,
     VerifyEmail,
     users,
 )
-from events.user import EmailVerified, RoleGranted, RoleRevoked, UserReinstated, UserSuspended
+from events.user import EmailVerified, RoleGranted, RoleRevoked, UserReinstated, UserRenamed, UserSuspended
 from tests.unit.pasts import ANN, registered
 from tests.unit.shop import given, refused
 
@@ -23,7 +25,8 @@ from tests.unit.shop import given, refused
 def test_who_registers_is_a_customer() -> None:
     shop = given()
     assert shop.when(RegisterUser(ANN, "ann@example.org", "Ann")) == [registered]
-    assert shop(users(ANN)).roles == {CUSTOMER}
+    assert shop(users(ANN)) == User(True, "ann@example.org", "Ann", roles=frozenset({CUSTOMER}))
+    assert shop.when(RenameUser(ANN, "Ann"), RenameUser(ANN, "Anne")) == [UserRenamed(ANN, "Anne")]
 
 
 def test_an_account_is_registered_once_whatever_is_said_the_second_time() -> None:
@@ -47,9 +50,11 @@ def test_an_account_that_does_not_exist_has_no_roles(command: GrantRole | Revoke
 def test_a_new_address_is_not_verified_until_a_letter_to_it_is_answered() -> None:
     shop = given(registered)
     shop.when(VerifyEmail(ANN, "ann@example.org"))
-    assert shop(users(ANN)).verified
+    proven = shop(users(ANN))
+    assert (proven.verified, proven.proven) == (True, True)
     shop.when(ChangeEmail(ANN, "anne@example.org"))
-    assert not shop(users(ANN)).verified
+    changed = shop(users(ANN))
+    assert (changed.verified, changed.proven) == (False, True), "once proven to be somebody's, always"
     assert shop.when(VerifyEmail(ANN, "ann@example.org")) == []  # the answer to an older letter
     assert shop.when(VerifyEmail(ANN, "anne@example.org")) == [EmailVerified(ANN, "anne@example.org")]
 
