@@ -48,6 +48,8 @@ BROKEN = (
     TimeoutError,
 )
 PAUSE_S = (0.05, 0.25)
+ASKING_AGAIN_TURNS = 2
+"""Of the event loop: in the first those who were answered hear of it, in the next they go on, and may ask again."""
 
 STORED_BETWEEN = "SELECT id::text, position FROM facts WHERE position > $1 AND position <= $2"
 
@@ -83,6 +85,7 @@ class Committer:
         self._divider = Divider(EVENT_TYPES, self._vault)
         self._away_since: float | None = None
         self._writer, self._batch = uuid4(), 0
+        self._head, self._is_crowded = 0, False
 
     async def __aenter__(self) -> "Committer":
         # Asked for at every append, the running loop would cost a system call each time.
@@ -125,6 +128,9 @@ class Committer:
                 await self._commit(batch)
                 answers = [(each.answer, len(each.append.facts)) for each in batch if each.answer.done()]
                 self._metrics.commit(answers, len(self._queue), time.perf_counter() - began)
+                if self._is_crowded:  # the database has others to work for meanwhile: one large batch costs it less
+                    for _ in range(ASKING_AGAIN_TURNS):
+                        await asyncio.sleep(0)
             except Exception as error:  # a bug in here must not leave callers waiting for ever
                 log.exception("committer_failed")
                 fail(batch, Unacknowledged(str(error)))
@@ -182,6 +188,7 @@ class Committer:
         assert row is not None
         self._away_since = None
         if row["again_after"] is None:
+            self._compare(batch, row)
             self._on_commit(row["head_after"])
             answer_judged(batch, row)
             return
@@ -190,6 +197,14 @@ class Committer:
         self._on_commit(until)
         # What is not there was not stored and rests on nothing: it is judged anew, before all that came later.
         self._queue.extendleft(reversed(answer_stored(batch, dict(map(tuple, stored)), row["at"])))
+
+    def _compare(self, batch: list[Waiting], row: asyncpg.Record) -> None:
+        """Positions have no gaps, so they tell how much others have stored since our last batch. Where that is half as
+        much again as ours, there are three or more of us, and the database is kept busy without our hurrying."""
+        judged = zip(batch, row["r_position"], strict=True)
+        ours = sum(len(waiting.append.facts) for waiting, position in judged if position >= 0)
+        others = row["head_after"] - ours - self._head
+        self._head, self._is_crowded = row["head_after"], 2 * others > 3 * ours
 
     async def _try_again(self) -> bool:
         """Pause before another attempt; False when the database has been away for longer than callers should wait."""
