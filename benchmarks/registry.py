@@ -146,9 +146,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         "sixth the batch, the rest is what wakes the one who waits. Of PostgreSQL's time, half is the writing of the "
         "rows and their three indexes, and a tenth the judging of versions and balances. What limits "
         "four processes is both cores: a batch costs about a millisecond of them whatever is in it, so in batches "
-        "of 32, half of the buyers, a reservation took 98 µs of Python and 55 of PostgreSQL, where one process with "
-        "256 buyers takes 80 and 37. Since those who were answered travel with those who waited (ADR 40) batches are "
-        "of 64, and it is 89 and 42 (medians on a busy machine): two cores can do some 15,000 a second at most. There "
+        "of 32, half of the buyers, a reservation took 83 µs of Python and 50 of PostgreSQL. Since those who were "
+        "answered travel with those who waited (ADR 40) batches are of 64, and it is 80 and 41 (medians of five turns, "
+        "old beside new, on a busy machine; 75 and 40 on a quieter one): two cores can do some 17,000 a second. There "
         "are no conflicts; on average one of the four waits for the lock on the head, held for a batch and its "
         "commit.",
     ),
