@@ -84,6 +84,7 @@ class Committer:
         self._divider = Divider(EVENT_TYPES, self._vault)
         self._away_since: float | None = None
         self._writer, self._batch = uuid4(), 0
+        self._head, self._is_crowded = 0, False
 
     async def __aenter__(self) -> "Committer":
         # Asked for at every append, the running loop would cost a system call each time.
@@ -129,6 +130,8 @@ class Committer:
             try:
                 await self._commit(batch)
                 self._metrics.commit(answered(batch), len(self._queue), time.perf_counter() - began)
+                if self._is_crowded:  # the database has others to work for meanwhile: one large batch costs it less
+                    await asyncio.sleep(0)  # those who were answered go on, and may ask again
             except Exception as error:  # a bug in here must not leave callers waiting for ever
                 log.exception("committer_failed")
                 fail(batch, Unacknowledged(str(error)))
@@ -197,12 +200,21 @@ class Committer:
     def _answer(self, batch: list[Waiting], row: asyncpg.Record, stored: list[asyncpg.Record]) -> None:
         """All at once: whoever waits goes on after everyone has been told."""
         if row["again_after"] is None:
+            self._compare(batch, row)
             self._on_commit(row["head_after"])
             answer_judged(batch, row)
             return
         self._on_commit(row["again_until"])
         # What is not there was not stored and rests on nothing: it is judged anew, before all that came later.
         self._queue.extendleft(reversed(answer_stored(batch, dict(map(tuple, stored)), row["at"])))
+
+    def _compare(self, batch: list[Waiting], row: asyncpg.Record) -> None:
+        """Positions have no gaps, so they tell how much others have stored since our last batch. Where that is half as
+        much again as ours, there are three or more of us, and the database is kept busy without our hurrying."""
+        judged = zip(batch, row["r_position"], strict=True)
+        ours = sum(len(waiting.append.facts) for waiting, position in judged if position >= 0)
+        others = row["head_after"] - ours - self._head
+        self._head, self._is_crowded = row["head_after"], 2 * others > 3 * ours
 
     async def _try_again(self) -> bool:
         """Pause before another attempt; False when the database has been away for longer than callers should wait."""
