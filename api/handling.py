@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
@@ -21,8 +22,10 @@ from commands.handler import Done, KeyReused, Once
 from commands.rejections import VersionMismatch
 from events.store import Metadata
 from infrastructure.codec import decode_metadata
+from infrastructure.ids import made_id, new_id
 
 Answer = Callable[[Done], Mapping[str, Any]]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Changed(BaseModel):
@@ -53,7 +56,7 @@ class Handling:
     ) -> None:
         self._request, self._principal = request, principal_of(request)
         self._key, self._if_match = idempotency_key, if_match
-        self._caller, self._secret = "guest", b""
+        self._secret = b""
         self.shop: Shop = request.app.state.shop
 
     async def __call__(
@@ -85,7 +88,7 @@ class Handling:
         try:
             done = await self.shop.handler(*commands, metadata=metadata, once=once, expected=expected)
         except VersionMismatch as mismatch:
-            if self._if_match is None:
+            if self._if_match is None or also:
                 raise
             raise await self._explained(mismatch, about) from None
         if done.replayed is not None:
@@ -107,11 +110,23 @@ class Handling:
             raise KeyReused
         return _unpacked(first.answer, appended.position, replayed=True)
 
-    def with_password(self, caller: str = "guest") -> None:
-        """The request holds a password, and nobody must find that by what is kept of the request.
+    def with_password(self) -> None:
+        """The request holds a password, and nobody must find that by what is kept of the request."""
+        self._secret = self.shop.settings.signing_key().encode()
 
-        `caller` tells those apart who have not signed in."""
-        self._caller, self._secret = caller, self.shop.settings.signing_key().encode()
+    def repeatable_id(self, prefix: str, *asked: str) -> str:
+        """A fresh identity; with an Idempotency-Key the same for whoever asks the same again. Nothing of it is kept."""
+        if self._key is None:
+            return new_id(prefix)
+        secret = self.shop.settings.signing_key().encode()
+        return made_id(prefix, LONG_AGO, hmac.digest(secret, "\n".join((self._key, *asked)).encode(), "sha256").hex())
+
+    async def check_if_match(self, about: Ref[Any]) -> None:
+        """For endpoints that do more than one thing: before the first. Raises Problem."""
+        if self._if_match is not None:
+            expected, known = self._expected_version(), await self.shop.handler.known(about)
+            if known.version != expected:
+                raise await self._explained(VersionMismatch(expected, known.version), about)
 
     def require_key(self) -> None:
         """For commands that must not happen twice by accident."""
@@ -134,9 +149,7 @@ class Handling:
 
     async def _asked(self, key: str) -> tuple[str, bytes]:
         """The key counts for this caller and this route; the hash covers all that the command was made from."""
-        principal = (
-            self._principal.user_id if self._principal else self._request.headers.get("x-cart-token", self._caller)
-        )
+        principal = self._principal.user_id if self._principal else self._request.headers.get("x-cart-token", "guest")
         route = f"{self._request.method} {self._request.scope['route'].path}"
         scope = hashlib.sha256(f"{principal}\n{route}\n{key}".encode()).hexdigest()
         content = self._request.scope["path"].encode() + b"\n" + await self._request.body()

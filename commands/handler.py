@@ -198,7 +198,7 @@ class Handler:
                     if attempt > 1:  # at first, what it stumbled over is enough
                         await self._streams.forget_moved(reading.entries())
                 case BaseException() as error:
-                    raise error
+                    raise error.with_traceback(None)  # a whole batch may be told of one
         raise StoreBusy("others were first every time")
 
     async def _answer(self, question: Callable[[Reading], S], *, assuming: bool) -> tuple[Reading, S | Rejected]:

@@ -54,7 +54,7 @@ class Sending:
         key: IdempotencyKey | None,
     ) -> Sent:
         """Nothing may be awaited between the decision and this: the order of decisions is the order of appends."""
-        sent = Sent()
+        sent, escrows = Sent(), reading.escrows()
         expected: dict[str, int] = {}
         after: dict[str, Ticket] = {}
         for stream, seen in reading.seen.items():
@@ -64,12 +64,14 @@ class Sending:
             if seen.is_written:
                 seen.entry.moved_by = sent
                 self._streams.put(stream, Entry(seen.version, seen.state, sent))
-        escrows = reading.escrows()
         for stream in escrows:
             self._streams.sent(stream, sent)
         self._streams.trim()
         append = Append(events, expected, metadata, occurred_at, key, sent, after, reading.written, escrows)
-        self._store.send(append, partial(self._settle, sent, reading))
+        try:
+            self._store.send(append, partial(self._settle, sent, reading))
+        except BaseException as error:  # a bug in there must not leave the streams waiting for ever
+            self._settle(sent, reading, error)
         return sent
 
     def _settle(self, sent: Sent, reading: Reading, outcome: Outcome) -> None:

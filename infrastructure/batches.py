@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+import structlog
 
 from events.store import NONE_PASSED, Appended, Conflict, IdempotencyKey, Outcome
 from infrastructure.append_call import conditions
 from infrastructure.raw_append import RawAppend
+
+log = structlog.get_logger(__name__)
 
 MAX_BATCH_APPENDS = 512
 WHOLE_QUEUE_APPENDS = 128
@@ -50,7 +53,10 @@ def next_batch(queue: deque[Waiting]) -> list[Waiting]:
 def fail(batch: Sequence[Waiting], error: Exception) -> None:
     for waiting in batch:
         if waiting.outcome is None:
-            waiting.answer(error)
+            try:
+                waiting.answer(error)
+            except Exception:  # a bug in whoever is told must not keep the others waiting
+                log.exception("not_told")
 
 
 def answered(batch: Sequence[Waiting]) -> list[tuple[Outcome, int]]:

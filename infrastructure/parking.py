@@ -78,13 +78,17 @@ async def skip(
 ) -> Folded:
     """Leave a failed fact out of its projection, for a reason that goes into the book, and go on with its queue.
 
-    Raises NotFound unless the id is that of a fact that failed (not of one that waits behind it)."""
+    Raises NotFound unless the id is that of a fact that failed (not of one that waits behind it), and, when it has been
+    skipped, PositionsArchived if some of what waits behind it is not in the book."""
     async with pool.acquire() as connection, connection.transaction():
         projection, key, position = await _located(connection, parked_id)
         if await connection.fetchval(FIRST, projection.name, key) != position:
             raise NotFound("failed fact", str(parked_id))
     await handler(SkipFact(projection.name, key, position, reason), metadata=metadata)
     async with pool.acquire() as connection, connection.transaction():
+        await interrupt(connection, projection.name)
+        await connection.execute(UNPARK, projection.name, key, [position])
+    async with pool.acquire() as connection, connection.transaction():  # its own: what waits behind may be archived
         await interrupt(connection, projection.name)
         return await _retry_queue(connection, store, projection, key)
 

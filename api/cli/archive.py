@@ -164,5 +164,5 @@ def _tell_ripe(parts: "Sequence[Partition]", settled: "Settled") -> None:
     for part in parts:
         say(f"Positions {part.first:,} to {part.last:,} can be archived.")
     if not parts:
-        reached = max(settled.position, 0)  # a part must end before the head
-        say(f"There is nothing to archive: {settled.by} is at {reached:,}, and no part left ends there or before.")
+        reached = max(settled.position, 0)
+        say(f"There is nothing to archive: {settled.by} allows it up to {reached:,}, and no part left ends so early.")

@@ -1,6 +1,5 @@
 """`daybook parked`: what could not be projected, and what to do about it."""
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,14 +94,22 @@ async def _parked(shop: "Shop") -> "list[ParkedFact]":
 async def _retried(shop: "Shop") -> int:
     """Each queue once, those that were parked first at first; how many facts wait after that."""
     from commands.rejections import NotFound
+    from events.store import PositionsArchived
     from infrastructure import parking
 
+    refused: PositionsArchived | None = None
     queues: dict[tuple[str, str], int] = {}
     for fact in await _parked(shop):
         queues.setdefault((fact.projection, fact.key), fact.id)
     for parked_id in queues.values():
-        with suppress(NotFound):  # somebody else was first
+        try:
             await parking.retry(shop.pool, shop.store, parked_id)
+        except NotFound:  # somebody else was first
+            continue
+        except PositionsArchived as archived:  # the others can go on
+            refused = archived
+    if refused is not None:
+        raise refused
     return len(await _parked(shop))
 
 

@@ -18,10 +18,9 @@ from api.straight import StraightRoute
 from commands import Command
 from commands.rejections import NotFound
 from commands.session import EndSession, RecordRegistration, sessions
-from commands.user import RegisterUser, users
+from commands.user import RegisterUser
 from events.values import UserId
 from infrastructure.accounts import normalized
-from infrastructure.ids import new_id
 from infrastructure.passwords import refusal
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=StraightRoute)
@@ -74,31 +73,21 @@ async def register(body: Registration, request: Request, handle: Handle) -> Resp
     they sign in with its `X-Cart-Token`.
 
     Nobody learns here who has an account: for an address that has one the answer is the same, in the same time, and
-    `user_id` is nobody's. Its owner is told by letter, and by `RegistrationRefused` in the book."""
+    `user_id` is nobody's. Its owner is told by letter, and by `RegistrationRefused` in the book. With an
+    `Idempotency-Key`, whoever sends the same again is told the same `user_id`, and nobody else learns of it."""
     check_password("/password", body.password, body.email, body.name)
-    handle.with_password(caller=normalized(body.email))
-    if (answer := await handle.first_answer()) is None:
-        answer = await _registered(body, request, handle)
-    answer.headers["ETag"] = '"1"'  # whether or not there is a new account
-    return answer
-
-
-async def _registered(body: Registration, request: Request, handle: Handle) -> Response:
-    shop, user_id = handle.shop, UserId(new_id("usr"))
+    shop = handle.shop
+    user_id = UserId(handle.repeatable_id("usr", normalized(body.email), body.password))
     # By address, not by account: so it tells nothing, and nobody is flooded with letters.
     letter = not (await shop.limits.take((LETTERS_TO, f"register:{of_address(body.email)}"))).wait_s
     owner = await shop.accounts.register(user_id, body.email, body.password, letter=letter)
-    if owner is None:
-        command: Command = RegisterUser(user_id, body.email, body.name)
-    else:
-        command = RecordRegistration(UserId(owner), address_of(request))
-    return await handle(
-        command,
-        about=users(user_id),
-        status=201,
-        answer=lambda done: {"user_id": user_id, "version": 1},
-        actor=user_id if owner is None else None,
-    )
+    is_theirs = owner in (None, user_id)
+    commands: list[Command] = [RegisterUser(user_id, body.email, body.name)] if is_theirs else []
+    if owner is not None:  # of a repetition too: it must look like everyone else's, and take as long
+        commands.append(RecordRegistration(UserId(owner), address_of(request)))
+    done = await shop.handler(*commands, metadata=handle.metadata("RegisterUser", user_id if is_theirs else None))
+    headers = {"Commit-Position": str(done.position), "ETag": '"1"'}
+    return JSONResponse({"user_id": user_id, "version": 1}, 201, headers)
 
 
 @router.post("/login", response_model=Tokens)

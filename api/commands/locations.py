@@ -29,6 +29,7 @@ async def close_location(location: LocationPath, staff: Staff, handle: Handle, r
     Asked again, nothing more happens."""
     if (first := await handle.first_answer()) is not None:  # it may have been opened again since
         return first
+    await handle.check_if_match(all_locations)
     handler, metadata = handle.shop.handler, handle.metadata("CloseLocation")
     for _ in range(MAX_ATTEMPTS):
         if (await handler.read(all_locations)).is_open(location):

@@ -57,7 +57,7 @@ async def change_me(body: Myself, caller: SignedIn, handle: Handle) -> Response:
     user = await shop.handler.read(users(user_id))
     changes: list[Command] = [] if body.name is None else [RenameUser(user_id, body.name)]
     if body.email is not None or body.password is not None:
-        await _prove(handle, caller, body.current_password)
+        await _prove(handle, caller, body)
     if body.password is not None:
         check_password("/password", body.password, body.email or user.email, body.name or user.name)
     if body.email is not None:
@@ -96,12 +96,14 @@ async def remove_address(address_id: AddressPath, caller: SignedIn, handle: Hand
     return await handle(RemoveAddress(caller.user_id, address_id), about=address_books(caller.user_id))
 
 
-async def _prove(handle: Handle, caller: Principal, password: str) -> None:
+async def _prove(handle: Handle, caller: Principal, body: Myself) -> None:
     """A token that was left lying about must not be enough to take an account over. Raises Problem."""
     use = WRONG_HERE, f"me:{caller.user_id}"
     if (taken := await handle.shop.limits.take(use)).wait_s:
         raise slow_down(taken.wait_s)
-    if not await handle.shop.accounts.has_password(caller.user_id, password):
+    # A request that stopped half-way has set the new one, and may be sent again.
+    known = (password for password in (body.current_password, body.password) if password is not None)
+    if not any([await handle.shop.accounts.has_password(caller.user_id, password) for password in known]):
         raise Problem(403, "wrong_password", "The current password is not this one.")
     await handle.shop.limits.give_back(use)
 

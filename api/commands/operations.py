@@ -12,9 +12,10 @@ from api.security import Admin
 from api.straight import StraightRoute
 from commands.rejections import NotFound
 from infrastructure import parking
-from infrastructure.leases import standing
+from infrastructure.leases import Lease, standing
 from infrastructure.rebuild import NotTheOwner, check_owner, rebuild
-from infrastructure.shadow_table import SHADOW
+from infrastructure.shadow_table import SHADOW, is_resumable
+from infrastructure.source_hash import source_of
 from projections import PROJECTIONS
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"], route_class=StraightRoute)
@@ -51,7 +52,9 @@ async def rebuild_projection(name: str, admin: Admin, handle: Handle) -> Started
     except NotTheOwner as refused:
         raise Problem(409, "conflict", str(refused)) from None
     position, is_held = await standing(shop.pool, name + SHADOW)
-    await shop.store.check_present(position)
+    shadow = Lease(name + SHADOW, position, 0)
+    goes_on = await is_resumable(shop.pool, name, shadow, source_of(projection))
+    await shop.store.check_present(position if goes_on else 0)
     work = rebuild(shop.pool, shop.store, projection, owner=f"{shop.owner}:rebuild")
     if is_held or not shop.background.start(f"rebuild {name}", work):
         work.close()

@@ -18,6 +18,7 @@ from infrastructure.codec import UnknownFact
 from infrastructure.committer import Committer
 from infrastructure.database import Pool, connect, open_pool
 from infrastructure.event_store import PostgresEventStore
+from infrastructure.leases import Leases
 from infrastructure.positions import HEAD, Positions
 from infrastructure.reactor import Reactor
 from queries.projection import ProjectionState, projections
@@ -56,6 +57,7 @@ class Shift:
             await asyncio.wait([task])
 
     async def state(self) -> ProjectionState:
+        await Leases(self.pool, ["fulfilment"], "test").prepare()  # none of the workers may have begun
         return next(each for each in await projections(self.pool) if each.name == "fulfilment")
 
 

@@ -247,9 +247,11 @@ async def test_who_fails_at_being_told_has_nothing_stored_again_and_keeps_nobody
     server = Server()
     async with asyncio.timeout(60), Committer(server.connect) as committer:
         before = committer.submit(raw())
-        committer.take(raw(), fail)
+        for _ in range(2):
+            committer.take(raw(), fail)
         behind = committer.submit(raw())
         assert await before == Appended(101, AT)
         with pytest.raises(Unacknowledged, match="a bug"):
             await behind
-    assert server.batches == [3]
+        assert await committer.submit(raw()) == Appended(105, AT)
+    assert server.batches == [4, 1]

@@ -2,18 +2,18 @@
 
 import asyncio
 import gc
-import weakref
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from commands.handler import Done, Handler
 from commands.rejections import StockWouldGoNegative
 from commands.stock import ReceiveStock
+from commands.streams import Sent
 from commands.variant import ChangePrice
 from events.product import PriceChanged
 from events.stock import StockAdjusted
-from events.store import Append, Appended, AppendRefused, Conflict, StoreBusy, Unacknowledged
+from events.store import Append, AppendRefused, Conflict, Outcome, StoreBusy, Unacknowledged
 from tests.unit.held_store import HeldStore, settled
 from tests.unit.hot_stock import STOCK, available, handler, start, store, take
 from tests.unit.pasts import MUG, SMALL, eur, stocked
@@ -95,18 +95,24 @@ async def test_that_nothing_is_to_be_done_waits_for_the_newest_facts_when_older_
     assert (await third).events == [PriceChanged(MUG, SMALL, eur(900), eur(800))]
 
 
-async def test_nothing_is_kept_of_what_was_forgotten(store: HeldStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    handler, kept, append = Handler(store), weakref.WeakSet[Any](), store.append
-
-    def noted(asked: Append) -> "asyncio.Future[Appended]":
-        kept.add(task := asyncio.ensure_future(append(asked)))
-        return task
-
-    monkeypatch.setattr(store, "append", noted)
+async def test_nothing_is_kept_of_what_was_forgotten(handler: Handler) -> None:
     await handler(ReceiveStock(SMALL, 1))
     handler.forget([STOCK])
     gc.collect()
-    assert (len(store.asked), len(kept)) == (1, 0)
+    assert not [each for each in gc.get_objects() if isinstance(each, Sent)]
+
+
+async def test_what_the_store_could_not_even_take_keeps_nobody_waiting(
+    store: HeldStore, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(append: Append, tell: Callable[[Outcome], None]) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError, match="a bug"):
+        broken.setattr(store, "send", fail)
+        await handler(ReceiveStock(SMALL, 1))
+    async with asyncio.timeout(60):
+        assert (await handler.ask(lambda read: read(STOCK))).available == 10
 
 
 async def test_of_two_who_cannot_both_be_served_one_is_though_the_first_lost_a_race(

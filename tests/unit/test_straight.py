@@ -17,7 +17,6 @@ from api.straight import StraightApp, StraightRoute
 
 BY_FASTAPI = {
     "/v1/auth/login",  # takes a form
-    "/v1/stock-locations/{location}",  # answers with a model
     "/v1/payments/webhooks/{gateway}",  # its signature is over the bytes
     "/v1/admin/projections/{name}/rebuild",  # these answer with a model
     "/v1/admin/parked/{parked_id}/retry",
