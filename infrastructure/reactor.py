@@ -7,6 +7,7 @@ not finished, so a crash repeats some of them, and every one of them adds nothin
 import asyncio
 import contextlib
 import random
+from collections.abc import Iterator
 from functools import partial
 
 import structlog
@@ -16,6 +17,7 @@ from commands.policy import Policy, Unavailable
 from commands.rejections import Rejected
 from events import stream_of
 from events.store import EventStore, Metadata, Recorded, StoreBusy, Unacknowledged
+from infrastructure.codec import Undecodable, UnknownFact
 from infrastructure.database import UNREACHABLE, Pool
 from infrastructure.leases import RENEW_EVERY_S, Lease, LeaseLost, Leases
 from infrastructure.positions import HEAD, Positions
@@ -31,6 +33,8 @@ CHECKPOINT_EVERY_S = 0.25
 READ_EVERY_S = 0.01
 """Most facts are nobody's business here; read after each commit, they would keep the projections waiting."""
 LONGEST_PAUSE_S = 30.0
+LAST_REACTIONS_S = 30.0
+"""So long reactions may take to end before a worker that cannot read the next fact leaves the policy to others."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +61,7 @@ class Reactor:
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._at_once = asyncio.Semaphore(MAX_AT_ONCE)
         self._read_to = 0
+        self._counts_from = 0.0
 
     @property
     def works(self) -> bool:
@@ -81,16 +86,26 @@ class Reactor:
                 await asyncio.sleep(POLL_S)
         finally:
             await self._drop_reactions()
+            self._leases.give_up()
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2):
                     await self._leases.release()
 
     async def _let_others(self, error: Exception) -> None:
         """Say why it does not go on; a worker of a newer version may well read what this one cannot."""
-        with contextlib.suppress(*UNREACHABLE):
-            if (lease := self._leases.held.get(self._name)) is not None:
+        if (lease := self._leases.held.get(self._name)) is not None:
+            with self._whatever_happens():
                 await self._leases.failed(lease, f"{type(error).__name__}: {error}")
+        with self._whatever_happens():
             await self._leases.release()
+
+    @contextlib.contextmanager
+    def _whatever_happens(self) -> Iterator[None]:
+        """What a read-only database refuses, for one, must not end the policy: nobody would begin it again."""
+        try:
+            yield
+        except Exception as error:
+            log.warning("reactor_interrupted", policy=self._name, error=str(error))
 
     async def _run(self) -> None:
         await self._leases.prepare()
@@ -101,47 +116,65 @@ class Reactor:
                 await asyncio.sleep(POLL_S)
         lease = self._leases.held[self._name]
         self._read_to = lease.position
-        renew_at, checkpoint_at = 0.0, loop.time()
+        renew_at, checkpoint_at, give_up_at = 0.0, loop.time(), 0.0
+        self._counts_from = checkpoint_at
+        unread: Exception | None = None
         while True:
             if loop.time() >= renew_at:
                 await self._leases.take()
                 if self._leases.held.get(self._name) is not lease:
                     raise LeaseLost(self._name)
                 renew_at = loop.time() + RENEW_EVERY_S
-            await self._read_on()
+            if unread is None and (unread := await self._read_on()) is not None:
+                give_up_at = loop.time() + LAST_REACTIONS_S
             read_again_at = loop.time() + READ_EVERY_S
-            if (now := loop.time()) >= checkpoint_at:
-                await self._checkpoint(lease, CHECKPOINT_EVERY_S + now - checkpoint_at)
+            if unread is not None and (not self._under_way or loop.time() >= give_up_at):
+                await self._checkpoint(lease)
+                raise unread
+            if loop.time() >= checkpoint_at:
+                await self._checkpoint(lease)
                 checkpoint_at = loop.time() + CHECKPOINT_EVERY_S
             if not await self._positions.reach(HEAD, self._read_to + 1, POLL_S):
                 await self._store.head()
             await asyncio.sleep(read_again_at - loop.time())
 
-    async def _read_on(self) -> None:
-        """Start reactions to new facts, as far as there is room."""
+    async def _read_on(self) -> Exception | None:
+        """Start reactions to new facts, as far as there is room; why the next fact cannot be read, if it cannot."""
         head = self._positions[HEAD] or await self._store.head()
         if not self._types:
             self._read_to = max(head, self._read_to)
-        while self._read_to < head and (room := min(PAGE_FACTS, MAX_UNDER_WAY - len(self._under_way))) > 0:
-            facts = await self._store.read_all(self._read_to, limit=room, types=self._types)
+        page = PAGE_FACTS
+        while self._read_to < head and (room := min(page, MAX_UNDER_WAY - len(self._under_way))) > 0:
+            try:
+                facts = await self._store.read_all(self._read_to, limit=room, types=self._types)
+            except (UnknownFact, Undecodable) as error:
+                if room == 1:
+                    return error
+                page = room // 2
+                continue
             for fact in facts:
                 task = self._under_way[fact.position] = asyncio.create_task(self._watched(fact))
                 task.add_done_callback(partial(self._done, fact.position))
             newest = facts[-1].position if facts else 0
             self._read_to = newest if len(facts) == room else max(head, newest)
+        return None
 
     def _done(self, position: int, task: "asyncio.Task[None]") -> None:
         if self._under_way.get(position) is task:
             del self._under_way[position]
 
-    async def _checkpoint(self, lease: Lease, took_s: float) -> None:
-        """`took_s` is the time since the last one."""
+    async def _checkpoint(self, lease: Lease) -> None:
+        """The rate is that since the last one; time without any work does not count."""
+        now = asyncio.get_running_loop().time()
         reached = min(self._under_way, default=self._read_to + 1) - 1
         if reached > lease.position:
             async with self._pool.acquire() as connection, connection.transaction():
-                rate = (reached - lease.position) / took_s
+                rate = (reached - lease.position) / max(now - self._counts_from, READ_EVERY_S)
                 await self._leases.advance(connection, [lease], reached, rate, repeatable=True)
             lease.position = reached
+        elif self._under_way:
+            return
+        self._counts_from = now
 
     async def _watched(self, fact: Recorded) -> None:
         async with self._watch.reaction(fact):

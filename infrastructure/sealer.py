@@ -129,8 +129,10 @@ class Sealer:
         known = isinstance(trouble, Unsealable)
         log.error("not_sealing", reason=str(trouble), exc_info=None if known else trouble)
         if (lease := self._leases.held.get(NAME)) is not None:
-            with contextlib.suppress(*UNREACHABLE):
+            try:
                 await self._leases.failed(lease, str(trouble) if known else f"{type(trouble).__name__}: {trouble}")
+            except Exception as error:  # a read-only database, for one: it must not end the sealing for good
+                log.warning("sealer_interrupted", error=str(error))
 
     async def _resume(self, lease: Lease) -> None:
         """Find the last seal, on which the next one stands. Raises Unsealable."""
