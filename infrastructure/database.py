@@ -7,6 +7,7 @@ pgbouncer or Neon's: nothing may be left in a session, neither settings nor prep
 import asyncio
 import contextlib
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -61,6 +62,7 @@ _SESSION = {
     "jit": "off",
 }
 _IS_MINE = f"SELECT 1 WHERE current_setting('lock_timeout') = '{LOCK_TIMEOUT_MS // 1_000}s'"
+NO_ROOM = "no connection was given back in time"
 NO_SESSION = (
     "a pooler answers there, and it keeps no sessions: set DATABASE_DIRECT_URL to the address of the database itself, "
     "beside DATABASE_URL (docs/operations.md)"
@@ -110,11 +112,18 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
 
     Raises OSError, TimeoutError or asyncpg's errors, among them NoSession.
     """
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        connection = await _connected(url, pooled, statement_timeout_s)
+        if not pooled:
+            await _make_sure_of_a_session(connection)
+        return connection
+
+
+async def _connected(url: str, pooled: bool, statement_timeout_s: float | None) -> asyncpg.Connection:
     try:
-        connection = await asyncpg.connect(
+        return await asyncpg.connect(
             asyncpg_dsn(url),
             ssl=tls(url),
-            timeout=CONNECT_TIMEOUT_S,
             command_timeout=statement_timeout_s,
             connection_class=_Session,
             server_settings=_NAME if pooled else _NAME | _SESSION,
@@ -124,8 +133,9 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
         if "startup parameter" not in str(error):
             raise
         raise NoSession(NO_SESSION) from None
-    if pooled:
-        return connection
+
+
+async def _make_sure_of_a_session(connection: asyncpg.Connection) -> None:
     try:
         # A pooler may be told to overlook what it does not know. It would lose a prepared statement: none is used.
         if await connection.execute(_IS_MINE) != "SELECT 1":
@@ -133,7 +143,6 @@ async def connect(url: str, *, pooled: bool = False, statement_timeout_s: float 
     except BaseException:  # also whoever is cancelled here leaves no connection behind
         connection.terminate()
         raise
-    return connection
 
 
 class Pool:
@@ -141,7 +150,8 @@ class Pool:
 
     `fetch`, `fetchrow` and `fetchval` are for reads only: what a lost connection, a restart or a failover interrupts is
     asked again, for `patience_s` seconds, and then its error is raised. What writes is never repeated here. Nobody
-    waits for longer than that, or than connecting may take, for one to be free.
+    waits for longer than that, or than connecting may take, for one to be free; who is
+    cancelled does not wait until it is given back.
     """
 
     def __init__(self, connections: "asyncpg.Pool[asyncpg.Record]", patience_s: float = PATIENCE_S) -> None:
@@ -149,6 +159,12 @@ class Pool:
         self._patience_s = patience_s
         self._generation = 0
         self._taken = 0
+        self._giving_back: set[asyncio.Task[None]] = set()
+
+    @property
+    def room_within_s(self) -> float:
+        """Nobody waits for longer until a connection is free."""
+        return max(self._patience_s, CONNECT_TIMEOUT_S)
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         return await self._again(lambda connection: connection.fetch(query, *args))
@@ -183,7 +199,7 @@ class Pool:
             raise
 
     def _room_by(self) -> float:
-        return asyncio.get_running_loop().time() + max(self._patience_s, CONNECT_TIMEOUT_S)
+        return asyncio.get_running_loop().time() + self.room_within_s
 
     async def _take(self, room_by: float) -> PoolConnectionProxy:
         """To be given back. Raises TooManyConnectionsError if none is free by then: those of others are not lost."""
@@ -197,12 +213,22 @@ class Pool:
         except BaseException as error:
             self._taken -= 1
             if isinstance(error, TimeoutError) and limit.expired():
-                raise asyncpg.TooManyConnectionsError("no connection was given back in time") from None
+                raise asyncpg.TooManyConnectionsError(NO_ROOM) from None
             raise
 
     async def _give_back(self, connection: PoolConnectionProxy) -> None:
+        giving_back = self._release(connection)
+        if isinstance(sys.exception(), asyncio.CancelledError):
+            # Its caller does not wait until the server has ended the statement; who closes the pool does.
+            task = asyncio.create_task(giving_back)
+            self._giving_back.add(task)
+            task.add_done_callback(self._giving_back.discard)
+        else:
+            await giving_back
+
+    async def _release(self, connection: PoolConnectionProxy) -> None:
         try:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(*GONE):
                 await self._connections.release(connection, timeout=GIVE_BACK_TIMEOUT_S)
         finally:
             self._taken -= 1

@@ -1,6 +1,7 @@
 """Notices that the other end of a connection has vanished without a word: its machine is gone, or the network is."""
 
 import asyncio
+import contextlib
 import socket
 
 ASK_AFTER_S, ASK_EVERY_S = 5, 2
@@ -22,7 +23,8 @@ def notice_when_gone(transport: asyncio.BaseTransport) -> None:
     end = transport.get_extra_info("socket")
     if end is None or end.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _OPTIONS.items():
-        if hasattr(socket, name):
-            end.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    with contextlib.suppress(OSError, ValueError):  # it is closed already: uvloop says ValueError
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _OPTIONS.items():
+            if hasattr(socket, name):
+                end.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

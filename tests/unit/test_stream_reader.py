@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
+import asyncpg
 import pytest
 
 from infrastructure.stream_reader import MAX_UNDER_WAY, StreamReader
@@ -11,6 +12,8 @@ from infrastructure.stream_reader import MAX_UNDER_WAY, StreamReader
 
 class Book:
     """Answers like a pool: each stream holds one row. A read waits at the gate until it is opened."""
+
+    room_within_s = 60.0
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
@@ -75,10 +78,37 @@ async def test_a_caller_who_leaves_does_not_disturb_the_others(book: Book, reade
         await leaving
 
 
+async def test_who_has_waited_too_long_for_a_read_to_begin_is_told(book: Book, reader: StreamReader) -> None:
+    book.room_within_s = 0.2
+    book.gate.clear()
+    unanswered = []
+    for _ in range(MAX_UNDER_WAY):
+        unanswered.append(asyncio.create_task(reader.rows(["a"])))
+        await asyncio.sleep(0.001)
+    early = asyncio.create_task(reader.rows(["b"]))
+    await asyncio.sleep(book.room_within_s / 2)
+    late = asyncio.create_task(reader.rows(["c"]))
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncpg.TooManyConnectionsError):
+            await early
+        assert not late.done()
+        with pytest.raises(asyncpg.TooManyConnectionsError):
+            await late
+    in_time = asyncio.create_task(reader.rows(["d"]))
+    await asyncio.sleep(0)
+    book.gate.set()
+    assert [streams_in(rows) for rows in await asyncio.gather(*unanswered, in_time)] == [["a"]] * MAX_UNDER_WAY + [
+        ["d"]
+    ]
+    assert book.asked[MAX_UNDER_WAY:] == [["d"]]
+
+
 async def test_who_asks_in_the_moment_in_which_all_reads_end_is_answered_too() -> None:
     reads: list[asyncio.Future[list[dict[str, str]]]] = []
 
     class Pool:
+        room_within_s = 60.0
+
         async def fetch(self, sql: str, streams: list[str]) -> list[dict[str, str]]:
             reads.append(asyncio.get_running_loop().create_future())
             return await reads[-1]
@@ -108,6 +138,8 @@ async def test_a_database_that_fails_is_not_asked_again_for_each_caller() -> Non
     asked = 0
 
     class Pool:
+        room_within_s = 60.0
+
         async def fetch(self, sql: str, streams: list[str]) -> list[dict[str, str]]:
             nonlocal asked
             asked += 1
