@@ -176,8 +176,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         "from asking for an append until the listener has heard of its position; `lag_p99` the time from its answer "
         "until the listener has heard that the row is in the read table, both over all appends of the run. "
         "Where the time goes: a fact waits for the page under way and then for its own, each five round trips (the "
-        "facts, and a transaction of four that does not wait for the disk; a sixth where rows have to be read), and "
-        "some 4 ms of the processor for a hundred facts, all projections in lockstep; Redis hears of what has changed "
+        "facts, and a transaction of four that does not wait for the disk; a sixth where rows have to be read), with "
+        "all projections in lockstep; Redis hears of what has changed "
         "every 50 ms. Client, committer, worker, listener and their sessions share the processor, so the rest is "
         "waiting for a turn, and the longer a page takes, the more facts the next one has.",
     ),
