@@ -65,7 +65,7 @@ def test_parts_go_out_are_judged_and_come_back(archives: Path, capsys: pytest.Ca
 
 def test_what_lacks_an_archive_names_it(archives: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "archive", "create")
-    assert "There is nothing to archive: the newest seal is at " in said(capsys, "archive", "list")
+    assert "There is nothing to archive: the newest seal allows it up to " in said(capsys, "archive", "list")
     first, second = (f"facts-{n}-{n + PART - 1}.ndjson.gz" for n in (1, PART + 1))
     for arguments in (
         ["projections", "rebuild", "stock_level"],
