@@ -32,12 +32,12 @@ def sandbox_gateway(
 async def _serve(data_dir: Path, secret: str, host: str, port: int) -> None:
     import structlog
 
-    from api.cli.server import stopped_by_signals
+    from api.cli.server import stopped_by_signals, until
     from infrastructure.data_dir import make_data_dir
     from infrastructure.sandbox.server import sandbox_served
 
     make_data_dir(data_dir)
-    with contextlib.suppress(asyncio.CancelledError), stopped_by_signals():
+    with contextlib.suppress(asyncio.CancelledError), stopped_by_signals() as stopped:
         async with sandbox_served(data_dir, secret, host, port) as url:
             structlog.get_logger("daybook.sandbox").info("serving", url=url)
-            await asyncio.get_running_loop().create_future()
+            await until(stopped)

@@ -24,6 +24,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 # nosec B104
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 OnReady = Callable[[Shop], Awaitable[None]]
+StopsWith = Callable[[Callable[[int], object]], None]
 
 log = structlog.get_logger("daybook.server")
 
@@ -51,23 +52,41 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: OnReady)
     log.info("stopped")
 
 
+async def until(stopped: StopsWith) -> None:
+    """Wait for SIGINT or SIGTERM, which cancels the present task."""
+    for_ever = asyncio.get_running_loop().create_future()
+    stopped(lambda number: for_ever.cancel())
+    await for_ever
+
+
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[Callable[[Callable[[int], None]], None]]:
-    """SIGINT and SIGTERM cancel the present task, until another way to stop is named by what this gives."""
+def stopped_by_signals() -> Iterator[StopsWith]:
+    """SIGINT and SIGTERM cancel the present task, until another way to stop is named by what this gives.
+
+    That raises CancelledError if somebody has asked before: what is awaited during a start may lose a cancellation, as
+    `asyncio.wait_for` of Python 3.11 does, and the process would then go on for ever."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+    asked = False
 
     def stop_with(stop: Callable[[int], object]) -> None:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stop, number)
 
     def cancel(number: int) -> None:
+        nonlocal asked
+        asked = True
         stop_with(lambda number: None)  # asked twice, it still leaves in order
         task.cancel()
 
+    def stop_otherwise(stop: Callable[[int], object]) -> None:
+        if asked:
+            raise asyncio.CancelledError
+        stop_with(stop)
+
     stop_with(cancel)
     try:
-        yield stop_with
+        yield stop_otherwise
     finally:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)

@@ -29,14 +29,14 @@ def worker(
 async def _work(settings: Settings, metrics_port: int | None) -> None:
     import structlog
 
-    from api.cli.server import stopped_by_signals
+    from api.cli.server import stopped_by_signals, until
     from api.wiring import open_shop
 
     logger = structlog.get_logger("daybook.worker")
-    with contextlib.suppress(asyncio.CancelledError), stopped_by_signals():
+    with contextlib.suppress(asyncio.CancelledError), stopped_by_signals() as stopped:
         async with open_shop(settings, workers=True, patience_s=settings.start_patience_seconds) as shop:
             told = contextlib.nullcontext() if metrics_port is None else shop.metrics.told(settings.host, metrics_port)
             with told, rarely_collected():
                 logger.info("working", mode=settings.mode.value)
-                await asyncio.get_running_loop().create_future()
+                await until(stopped)
     logger.info("stopped")
