@@ -39,5 +39,5 @@ def decide(command: PrivacyCommand, read: Read) -> Sequence[Event]:
     if is_guest(command.person_id):
         return [forgotten]
     cart_id = own_cart(command.person_id)
-    read(carts(cart_id))
+    read(carts(cart_id))  # so that its version guards this
     return [forgotten, CartClosed(cart_id, cart_id)]

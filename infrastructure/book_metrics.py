@@ -12,11 +12,11 @@ _OF_PROJECTION: dict[str, tuple[str, Callable[[ProjectionState], float | None]]]
     "position": ("Every fact up to here has been taken.", lambda state: state.position),
     "lag_facts": ("Facts it has yet to see.", lambda state: max(0, state.lag)),
     "lag_seconds": ("How long the oldest of them has been waiting.", lambda state: max(0.0, state.lag_s)),
-    "facts_per_second": ("The rate of its last page.", lambda state: state.facts_per_s),
+    "facts_per_second": ("The rate at which it last moved on.", lambda state: state.facts_per_s),
     "eta_seconds": ("How long the facts that it has yet to see take at that rate.", lambda state: state.eta_s),
     "epoch": ("Grows with every change of the worker that moves it.", lambda state: state.epoch),
     "running": ("Whether a worker holds its lease.", lambda state: state.running),
-    "failing": ("Whether its last page failed.", lambda state: state.last_error is not None),
+    "failing": ("Whether it stands still because something failed.", lambda state: state.last_error is not None),
     "parked": ("Facts that wait for a person to retry or skip them.", lambda state: state.parked),
 }
 

@@ -170,9 +170,9 @@ class RedisCache:
 
     async def tell(self) -> None:
         """Tell Redis of all that has changed. What fails is still to be told."""
-        telling = self._untold.copy()
-        if not telling or self._resting():
+        if not self._untold or self._resting():
             return
+        telling = self._untold.copy()
         try:
             if not await self._mark(keys=list(telling), args=[TTL_S, *telling.values()]):
                 self._is_full()

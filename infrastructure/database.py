@@ -150,8 +150,8 @@ class Pool:
 
     `fetch`, `fetchrow` and `fetchval` are for reads only: what a lost connection, a restart or a failover interrupts is
     asked again, for `patience_s` seconds, and then its error is raised. What writes is never repeated here. Nobody
-    waits for longer than that, or than connecting may take, for one to be free; who is
-    cancelled does not wait until it is given back.
+    waits for longer than that, or than connecting may take, for one to be free; who is cancelled does not wait until
+    it is given back.
     """
 
     def __init__(self, connections: "asyncpg.Pool[asyncpg.Record]", patience_s: float = PATIENCE_S) -> None:

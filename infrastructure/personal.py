@@ -79,5 +79,5 @@ def _forgotten(kind: type) -> dict[str, Any]:
 
 def _in_place_of(hint: Any) -> Any:
     if is_dataclass(hint):
-        return {each.name: FORGOTTEN for each in fields(hint) if each.type in (str, "str")}
+        return {name: FORGOTTEN for name, kind in get_type_hints(hint).items() if kind is str}
     return FORGOTTEN if hint is str else None

@@ -19,7 +19,7 @@ from infrastructure.cache_generation import renew
 from infrastructure.database import Pool
 from infrastructure.event_store import PostgresEventStore
 from infrastructure.filling import Filling, Progress
-from infrastructure.leases import LOCK, Lease, LeaseLost, Leases
+from infrastructure.leases import LOCK, Lease, LeaseLost, Leases, standing
 from infrastructure.parking import number_parked, take_up_skipped
 from infrastructure.read_table import ReadTable
 from infrastructure.shadow_table import (
@@ -129,7 +129,7 @@ async def _why_anew(
     pool: Pool, live: str, lease: Lease, source: str, in_shares: int, processes: Processes | None
 ) -> str | None:
     """Why what was begun cannot be gone on with; None if it can."""
-    if not await is_resumable(pool, live, lease, source):
+    if not await is_resumable(pool, live, lease.name, source):
         return "it was of other code, or for another table"
     if in_shares and processes is None:
         return f"it was divided among {in_shares} processes, and this one is not"
@@ -143,6 +143,17 @@ async def check_owner(pool: Pool, projection: Projection[Any]) -> None:
             f"the database role of this service may not replace tables: run `daybook projections rebuild "
             f"{projection.name}` with the DATABASE_URL that `daybook migrate` is run with"
         )
+
+
+async def check_possible(pool: Pool, store: PostgresEventStore, projection: Projection[Any]) -> None:
+    """Before a rebuild that nobody waits for. Raises NotTheOwner, RebuildRunning or PositionsArchived."""
+    await check_owner(pool, projection)
+    live, shadow = projection.name, projection.name + SHADOW
+    position, is_held = await standing(pool, shadow)
+    if is_held:
+        raise RebuildRunning(f"{live} is being rebuilt already.")
+    goes_on = await is_resumable(pool, live, shadow, source_of(projection))
+    await store.check_present(position if goes_on else 0)
 
 
 async def roll_back(pool: Pool, store: PostgresEventStore, projection: Projection[Any]) -> int:

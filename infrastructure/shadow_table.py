@@ -45,11 +45,11 @@ class Difference:
     after: Mapping[str, Any] | None
 
 
-async def is_resumable(pool: Pool, live: str, lease: Lease, source: str) -> bool:
+async def is_resumable(pool: Pool, live: str, shadow: str, source: str) -> bool:
     """Whether a shadow that was begun was begun by the same code for a table like the live one."""
-    if await pool.fetchval(_SOURCE, lease.name) != source:
+    if await pool.fetchval(_SOURCE, shadow) != source:
         return False
-    columns = [set(map(tuple, await pool.fetch(COLUMN_TYPES, table))) for table in (live, lease.name)]
+    columns = [set(map(tuple, await pool.fetch(COLUMN_TYPES, table))) for table in (live, shadow)]
     return columns[0] == columns[1]
 
 

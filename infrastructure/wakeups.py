@@ -52,13 +52,12 @@ async def listen(
                 await connection.execute("SELECT 1", timeout=CHECK_EVERY_S)  # of a machine that is gone nobody hears
         except Exception as error:  # whatever it was: who does not listen any more only notices seconds later
             log.warning("listening_interrupted", error=str(error))
-            lost()
-            await asyncio.sleep(RECONNECT_S)
         finally:
             lost()
             if connection is not None:
                 with contextlib.suppress(Exception):
                     await connection.close(timeout=1)
+        await asyncio.sleep(RECONNECT_S)
 
 
 def _heard(positions: Positions, near: NearCache, vault: Vault, payload: str) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from queries.rows import Rows
 
-# How long the oldest fact that a projection has yet to see has been waiting; its rate is that of its last page.
+# How long the oldest fact that a projection has yet to see has been waiting; the rate at which it last moved on.
 PROJECTIONS = """SELECT p.name, p.position, h.position AS head, h.position - p.position AS lag,
         coalesce(extract(epoch FROM clock_timestamp() - f.recorded_at), 0)::float8 AS lag_s,
         round(p.facts_per_s::numeric, 1)::float8 AS facts_per_s, CASE WHEN p.position >= h.position THEN 0.0

@@ -45,7 +45,7 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: C
         return
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in right)
     for fields in texts:
         table.add_row(*(Text(field) for field in fields))
     console().print(table)

@@ -190,4 +190,4 @@ def _named(name: str) -> "Projection[Any]":
     for projection in PROJECTIONS:
         if projection.name == name:
             return projection
-    raise Misused(f"there is no projection {name}: {', '.join(each.name for each in PROJECTIONS)}")
+    raise Misused(f"there is no read table {name}: {', '.join(each.name for each in PROJECTIONS)}")

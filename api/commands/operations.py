@@ -12,10 +12,7 @@ from api.security import Admin
 from api.straight import StraightRoute
 from commands.rejections import NotFound
 from infrastructure import parking
-from infrastructure.leases import Lease, standing
-from infrastructure.rebuild import NotTheOwner, check_owner, rebuild
-from infrastructure.shadow_table import SHADOW, is_resumable
-from infrastructure.source_hash import source_of
+from infrastructure.rebuild import NotTheOwner, RebuildRunning, check_possible, rebuild
 from projections import PROJECTIONS
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"], route_class=StraightRoute)
@@ -48,16 +45,11 @@ async def rebuild_projection(name: str, admin: Admin, handle: Handle) -> Started
         raise NotFound("projection", name)
     shop = handle.shop
     try:
-        await check_owner(shop.pool, projection)
-    except NotTheOwner as refused:
+        await check_possible(shop.pool, shop.store, projection)
+    except (NotTheOwner, RebuildRunning) as refused:
         raise Problem(409, "conflict", str(refused)) from None
-    position, is_held = await standing(shop.pool, name + SHADOW)
-    shadow = Lease(name + SHADOW, position, 0)
-    goes_on = await is_resumable(shop.pool, name, shadow, source_of(projection))
-    await shop.store.check_present(position if goes_on else 0)
     work = rebuild(shop.pool, shop.store, projection, owner=f"{shop.owner}:rebuild")
-    if is_held or not shop.background.start(f"rebuild {name}", work):
-        work.close()
+    if not shop.background.start(f"rebuild {name}", work):
         raise Problem(409, "conflict", f"{name} is being rebuilt already.")
     return Started(name=name, watch="/v1/admin/projections")
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from commands.cart import carts
+from commands.handler import Handler
 from commands.order import orders
 from commands.stock import stocks
 from events.cart import CartLineAdded
-from events.store import Append, PositionsArchived, StreamArchived
+from events.store import Append, Metadata, PositionsArchived, StreamArchived
 from events.values import CartId, OrderId, ProductId, Sku
 from infrastructure import parking
 from infrastructure.archive.judging import check_file
@@ -91,17 +92,28 @@ async def test_a_rebuild_says_at_once_what_it_lacks(book: ArchivedBook) -> None:
 async def test_a_parked_fact_that_a_rollback_has_brought_back_is_not_lost_with_its_archive(book: ArchivedBook) -> None:
     (made,) = await book.archive(to_position=PART)
     stream = f"order-{await book.first('order')}"
-    parked = await book.admin.fetchval(
-        """INSERT INTO parked (projection, key, position, stream, version, type, error)
-           VALUES ('sale', $1, 5, $2, 1, 'OrderPlaced', 'for a test') RETURNING id""",
-        f"stream:{stream}",
-        stream,
-    )
+    parked, behind = [
+        await book.admin.fetchval(
+            """INSERT INTO parked (projection, key, position, stream, version, type, error)
+               VALUES ('sale', $1, $3, $2, 1, 'OrderPlaced', 'for a test') RETURNING id""",
+            f"stream:{stream}",
+            stream,
+            position,
+        )
+        for position in (4, 5)
+    ]
     with pytest.raises(PositionsArchived, match=made.path.name):
         await parking.retry(book.pool, book.store, parked)
-    assert await book.pool.fetchval("SELECT count(*) FROM parked") == 1
+    assert await book.pool.fetchval("SELECT count(*) FROM parked") == 2
+    with pytest.raises(PositionsArchived, match=made.path.name):
+        await parking.skip(
+            book.pool, book.store, Handler(book.store), parked, reason="for a test", metadata=Metadata("test")
+        )
+    assert await book.pool.fetchval("SELECT array_agg(id) FROM parked") == [behind], (
+        "what was skipped is out of the way"
+    )
     await book.restore(made)
-    await parking.retry(book.pool, book.store, parked)
+    await parking.retry(book.pool, book.store, behind)
     assert await book.pool.fetchval("SELECT count(*) FROM parked") == 0
 
 

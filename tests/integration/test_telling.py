@@ -14,7 +14,7 @@ from infrastructure.near_cache import NearCache
 from tests.integration.tally import Engine, open_engine, tally
 from tests.waiting import PATIENCE_S, eventually
 
-OLD, NEW = (5, b"old"), (12, b"new")
+OLD, NEW = (1, b"old"), (12, b"new")
 MUG = Subject("product", "mug", ("product",), "product", "mug")
 
 
@@ -165,11 +165,13 @@ async def test_what_a_redis_that_was_away_has_not_heard_it_hears_by_itself(
     monkeypatch.setattr(caching, "PAUSE_AFTER_FAILURE_S", 0.2)
     worker = asyncio.create_task(engine.projector(tally("tally_t", cached_as="product"), cache=workers).run())
     workers._failed(ConnectionError("gone"))
-    await engine.receive(("mug", 1))
+    head = await engine.receive(("mug", 1))
+    assert await engine.positions.reach("tally_t", head, PATIENCE_S)
 
     async def told() -> bool:
-        return await readers.get("product", "mug") is None
+        return not workers.has_untold
 
     await eventually(told)
+    assert await readers.get("product", "mug") is None
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
